@@ -45,6 +45,13 @@
 #ifndef SYS_process_madvise
 #define SYS_process_madvise 440
 #endif
+#ifndef SYS_landlock_add_rule
+#define SYS_landlock_add_rule	   445
+#define SYS_landlock_restrict_self 446
+#endif
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
 
 /* Missing in older headers; a kernel that lacks them answers -EINVAL. */
 #ifndef MADV_POPULATE_READ

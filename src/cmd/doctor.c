@@ -27,6 +27,7 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 #include "cmd/library.h"
+#include "cmd/own_proc.h"
 #include "cmd/tree.h"
 #include "preload/start/layout.h"
 
@@ -55,6 +56,23 @@ static enum finding tell(enum finding finding, const char *what, const char *cur
 	if (finding != FINE && cure)
 		printf("       %s\n", cure);
 	return finding;
+}
+
+static enum finding check_proc(void)
+{
+	switch (own_proc_find()) {
+	case OWN_PROC_IS_THERE:
+		break;
+	case OWN_PROC_OF_OTHERS:
+		return tell(
+			LIMITS,
+			"/proc is that of another PID namespace: statically linked programs and "
+			"--shared cannot be served",
+			OWN_PROC_CURE);
+	case OWN_PROC_MISSING:
+		return tell(STOPS, "there is no /proc", OWN_PROC_CURE);
+	}
+	return tell(FINE, "/proc tells of programs", NULL);
 }
 
 static enum finding check_library(void)
@@ -253,9 +271,9 @@ static enum finding check_userfaultfd(void)
 int cmd_doctor(char **args)
 {
 	enum finding (*const checks[])(void) = {
-		check_library,	   check_folder,     check_dispatch, check_notify,
-		check_memlock,	   check_own_memory, check_populate, check_huge_pages,
-		check_userfaultfd, check_ptrace,
+		check_proc,	  check_library,     check_folder,     check_dispatch,
+		check_notify,	  check_memlock,     check_own_memory, check_populate,
+		check_huge_pages, check_userfaultfd, check_ptrace,
 	};
 	unsigned int counts[STOPS + 1] = {0};
 	struct utsname system;

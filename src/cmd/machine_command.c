@@ -237,8 +237,7 @@ static int complain_of_tree(const struct start *start)
 	if (start->tree.error == -EEXIST && !start->tree.root[0])
 		cmd_complain("there is a machine \"%s\" already", start->name);
 	else
-		cmd_complain("cannot lay out the emulated system: %s: %s", start->tree.what,
-			     strerror(-start->tree.error));
+		tree_complain(&start->tree);
 	return CMD_FAILED;
 }
 

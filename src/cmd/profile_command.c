@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* `uiommufd profile`: prints what `uiommufd run --profile=FILE` has written. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
@@ -26,6 +28,10 @@ int cmd_profile(char **args)
 	if (!file || !*file) {
 		cmd_complain("profile what? Usage: uiommufd profile [--svg] FILE");
 		return CMD_USAGE;
+	}
+	if (access(file, R_OK)) {
+		cmd_complain("%s: %s", file, strerror(errno));
+		return CMD_FAILED;
 	}
 	profile = json_object_from_file(file);
 	if (!profile || state_number(profile, "format") != 1 || !state_get(profile, "profiles")) {

@@ -25,6 +25,7 @@
 #include "cmd/library.h"
 #include "cmd/new_machine.h"
 #include "cmd/offers.h"
+#include "cmd/own_proc.h"
 #include "cmd/preloaded.h"
 #include "cmd/run_clean_up.h"
 #include "cmd/run_options.h"
@@ -32,6 +33,7 @@
 #include "cmd/run_watch.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
+#include "devices/devices.h"
 #include "machine/machine.h"
 #include "preload/start/layout.h"
 #include "server/program_server.h"
@@ -283,6 +285,15 @@ static int end_as(int status)
 	return 128 + signo;
 }
 
+/* The program @name has not started. One that is called as a model was meant as a device. */
+static void complain_of_program(const char *name, int error)
+{
+	const bool is_model = error == ENOENT && device_model_find(name);
+
+	cmd_complain("%s: %s%s%s", name, strerror(error),
+		     is_model ? "; a device is added by --device " : "", is_model ? name : "");
+}
+
 static int run_kept(struct tree *tree, struct offers *offers, char **program,
 		    const struct signals *signals)
 {
@@ -309,7 +320,7 @@ static int run_kept(struct tree *tree, struct offers *offers, char **program,
 		return CMD_FAILED;
 	}
 	if (started.error)
-		cmd_complain("%s: %s", program[0], strerror(started.error));
+		complain_of_program(program[0], started.error);
 	tree->root[0] = '\0'; /* the keeper's */
 	if (wait_for(started.pid, report[0], &ended)) {
 		/*
@@ -338,14 +349,32 @@ static int prepare_library(struct tree *tree, const char *runtime)
 	return preloaded_set(tree, runtime, library) ? out_of_memory() : CMD_OK;
 }
 
+/* A process of the server looks into its programs, the preload into its own process. */
+static int check_proc(void)
+{
+	const enum own_proc found = own_proc_find();
+
+	if (found == OWN_PROC_IS_THERE || (found == OWN_PROC_OF_OTHERS && !is_served))
+		return CMD_OK;
+	cmd_complain(found == OWN_PROC_MISSING ? "there is no /proc, without which nothing can be "
+						 "emulated: %s"
+					       : "/proc is that of another PID namespace, so the "
+						 "program cannot be served: %s",
+		     OWN_PROC_CURE);
+	return CMD_FAILED;
+}
+
 static int run_program(struct tree *tree, struct offers *offers, bool shared, char **program)
 {
 	struct program_facts facts;
 	struct signals signals;
-	int status = CMD_OK;
+	int status;
 
 	program_examine(program[0], &facts);
 	is_served = facts.is_static || shared;
+	status = check_proc();
+	if (status)
+		return status;
 	if (is_served)
 		tree_text(tree, "/" LAYOUT_SERVED, 0444, "%s", "");
 	if (facts.obstacle && !is_served)
@@ -398,8 +427,7 @@ int cmd_run(char **args)
 	run_reports_fill(&tree);
 	run_watch_fill(&tree, args);
 	if (tree.error) {
-		cmd_complain("cannot lay out the emulated system: %s: %s", tree.what,
-			     strerror(-tree.error));
+		tree_complain(&tree);
 		status = CMD_FAILED;
 	} else {
 		status = run_program(&tree, &offers, options.shared, args);

@@ -46,11 +46,30 @@ static bool is_file(const char *name)
 	       strcmp(name, "suppressions") == 0;
 }
 
+/* Whether @path can be made, or written if it is there: a process opens it when it has to. */
+static bool can_be_made(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX];
+
+	if (access(path, F_OK) == 0)
+		return access(path, W_OK) == 0;
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+		 slash ? path : ".");
+	return access(folder, W_OK | X_OK) == 0;
+}
+
 /* What cannot be used is better known before the program runs. */
 static int check_file(const char *name, const char *path)
 {
 	int fd = -1;
 
+	if (strcmp(name, "log-file") == 0) {
+		if (can_be_made(path))
+			return CMD_OK;
+		cmd_complain("%s: %s", path, strerror(errno));
+		return CMD_USAGE;
+	}
 	if (strcmp(name, "report") == 0)
 		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	else if (strcmp(name, "suppressions") == 0)

@@ -17,6 +17,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "cmd/cmd.h"
 #include "preload/start/layout.h"
 
 /* How the names of directories of machines with a name begin. */
@@ -41,6 +42,16 @@ void tree_fail(struct tree *tree, int error, const char *path)
 		return;
 	tree->error = error;
 	snprintf(tree->what, sizeof(tree->what), "%s", path);
+}
+
+void tree_complain(const struct tree *tree)
+{
+	const bool elsewhere = tree->error == -ENOSPC || tree->error == -EDQUOT ||
+			       tree->error == -EROFS || tree->error == -EACCES;
+
+	cmd_complain("cannot lay out the emulated system%s%s: %s: %s%s",
+		     tree->root[0] ? " in " : "", tree->root, tree->what, strerror(-tree->error),
+		     elsewhere ? "; TMPDIR can name another folder" : "");
 }
 
 void tree_real_path(const struct tree *tree, const char *path, char real[PATH_MAX])

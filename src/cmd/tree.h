@@ -28,6 +28,9 @@ struct tree {
  */
 void tree_create(struct tree *tree, const char *name);
 
+/* Says what has failed, and where. */
+void tree_complain(const struct tree *tree);
+
 /* Lets @tree be the one at @root, which is there. False: the path is too long. */
 bool tree_open(struct tree *tree, const char *root);
 

@@ -265,6 +265,13 @@ void account_share(const char *of_user)
 
 /* ---- charges ---- */
 
+static uint64_t (*locked_by_system)(struct uiommufd_caller *caller);
+
+void account_set_locked_by_system(uint64_t (*locked)(struct uiommufd_caller *caller))
+{
+	locked_by_system = locked;
+}
+
 static int refuse_charge(uint64_t pages, uint64_t locked, uint64_t limit, bool of_user)
 {
 	return refuse_mistake(-ENOMEM,
@@ -288,10 +295,21 @@ static bool counts_pins(enum mem_accounting mode)
 	return mode != MEM_ACCOUNT_LOCKED && mode != MEM_ACCOUNT_LOCKED_UNLIMITED;
 }
 
+/* *@system: what the system has locked, which the limit is for, too. */
+static int charge_process(struct uiommufd_caller *caller, uint64_t pages, uint64_t *system)
+{
+	const uint64_t limit = limit_of(caller);
+
+	if (locked_by_system && limit != UINT64_MAX >> PAGE_SHIFT)
+		*system = locked_by_system(caller);
+	return add_below(&caller->locked_pages, pages, limit > *system ? limit - *system : 0);
+}
+
 int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accounting mode,
 		   uint64_t pages)
 {
 	const uint64_t *locked = &caller->locked_pages;
+	uint64_t system = 0;
 	struct user *user;
 	int rc = 0;
 
@@ -309,14 +327,14 @@ int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accoun
 		break;
 	case MEM_ACCOUNT_MM:
 	case MEM_ACCOUNT_LOCKED:
-		rc = add_below(&caller->locked_pages, pages, limit_of(caller));
+		rc = charge_process(caller, pages, &system);
 		break;
 	case MEM_ACCOUNT_LOCKED_UNLIMITED:
 		rc = add_below(&caller->locked_pages, pages, UINT64_MAX);
 		break;
 	}
 	if (rc)
-		return refuse_charge(pages, __atomic_load_n(locked, __ATOMIC_RELAXED),
+		return refuse_charge(pages, __atomic_load_n(locked, __ATOMIC_RELAXED) + system,
 				     limit_of(caller), mode == MEM_ACCOUNT_USER);
 	if (counts_pins(mode))
 		add(&caller->pinned_pages, pages);

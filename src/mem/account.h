@@ -23,6 +23,12 @@ void account_share(const char *directory);
 void account_share_end(void);
 
 /*
+ * @locked says how many pages of a process the system has locked by itself (mlock(2)): they count
+ * where a process is charged. Once, before the first charge; without it there are none.
+ */
+void account_set_locked_by_system(uint64_t (*locked)(struct uiommufd_caller *caller));
+
+/*
  * Charges @caller, a process of the user @uid, for @pages. 0, or -ENOMEM: over the limit, or no
  * memory for the counter; nothing is charged then.
  */

@@ -131,7 +131,10 @@ static int find_places(struct departure *departure)
 	int rc = process_memory_any() ? find_remote_places(departure) : 0;
 
 	if (!rc)
-		rc = fail_inject() ? -ENOMEM : maps_open(&maps);
+		rc = fail_inject() ? -ENOMEM : maps_open_kept(&maps);
+	/* Without a list no page is known to be the file's, and most files are not under DMA. */
+	if (rc == -EPERM || rc == -ENOENT || rc == -EACCES)
+		return 0;
 	if (rc)
 		return rc;
 	while (!rc && maps_next(&maps, &entry))

@@ -23,14 +23,24 @@ struct maps_entry {
 /* The list that is being read, from maps_open() to maps_close(). */
 struct maps {
 	int fd;
-	bool borrowed;	 /* @fd: of another process */
+	bool borrowed;	 /* @fd: it is not closed */
 	uint64_t pos;	 /* in the file */
 	size_t from, to; /* the part of @text that is not used yet */
 	char *text;	 /* longer than any line: its path is at most PATH_MAX */
 };
 
-/* 0 or a negative errno. */
+/* 0 or a negative errno. Fails in a program that has confined itself (sys_confined()). */
 int maps_open(struct maps *maps);
+
+/* Keeps the list open for maps_open_kept(). Context: one thread at a time. */
+void maps_keep(void);
+
+/*
+ * maps_open(), or else by what has been kept: where the program is in another root, or may make no
+ * system calls but those that it knows. It has to know pread64 then. Fails in the child of a fork
+ * that can open nothing.
+ */
+int maps_open_kept(struct maps *maps);
 
 /* The list of another process from its start: of @fd, /proc/PID/maps, borrowed. 0 or -ENOMEM. */
 int maps_open_at(struct maps *maps, int fd);

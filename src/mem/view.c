@@ -97,6 +97,14 @@ static int memory_fd(void)
 	return fd;
 }
 
+void view_keep(void)
+{
+	lock_acquire(&view_lock);
+	if (!memory_is_open())
+		open_memory();
+	lock_release(&view_lock);
+}
+
 /* ---- ranges ---- */
 
 int view_restrict(uint64_t va, uint64_t len)

@@ -27,6 +27,9 @@
 #include "mem/guard.h"
 #include "mem/process_memory.h"
 
+/* Opens what copies past the program's rights need, for when it cannot be opened any more. */
+void view_keep(void);
+
 /*
  * The program is about to take rights of its own to [@va, @va + @len) away. 0, or -ENOMEM: it must
  * not.

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/caller.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/sys.h"
@@ -21,7 +22,9 @@
 #include "server/answer_io.h"
 #include "server/answer_listing.h"
 #include "server/answer_memory.h"
+#include "server/answer_names.h"
 #include "server/answer_path.h"
+#include "server/answer_stat.h"
 #include "server/answer_xattr.h"
 #include "server/call_page.h"
 #include "server/mapped.h"
@@ -34,7 +37,19 @@
 /* Commands that the kernel carries out itself, whatever the file is. */
 static bool is_generic(unsigned int cmd)
 {
-	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO || cmd == FIOASYNC;
+	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO;
+}
+
+/* FIOASYNC of @file, taken, with its argument at @addr: no emulated file sends SIGIO. */
+static struct answer answer_async(struct request *request, struct uiommufd_file *file,
+				  uint64_t addr)
+{
+	int on;
+
+	file_put(file);
+	if (caller_read(&request->client->caller, &on, addr, sizeof(on)))
+		return answer_result(-EFAULT);
+	return answer_result(on ? -ENOTTY : 0);
 }
 
 /* A call has failed with @result that has given the program a descriptor. */
@@ -76,6 +91,8 @@ static struct answer answer_ioctl(struct request *request)
 						 : program_fd_file(request, (int)args[0], &node);
 	if (!file)
 		return answer_by_kernel();
+	if (args[1] == FIOASYNC)
+		return answer_async(request, file, args[2]);
 	opened_drain();
 	mapped_sweep();
 	call_begin(&call, file, (int)args[0], &request->client->caller, (unsigned int)args[1],
@@ -95,14 +112,18 @@ static int find_mapping(const struct request *request, struct uiommufd_file *fil
 			struct file_mapping *map)
 {
 	const __u64 *args = request->call->data.args;
+	struct stat st;
 	uint64_t len;
 
-	if (!file->ops->mmap)
-		return -ENODEV;
 	if (!args[1] || args[5] & PAGE_MASK)
 		return -EINVAL;
 	if (check_align_up(args[1], PAGE_SIZE, &len))
 		return -ENOMEM;
+	if (!program_fd_stat(request, (int)args[4], &st) &&
+	    (!opened_may(&st, false) || (args[2] & PROT_WRITE && !opened_may(&st, true))))
+		return -EACCES;
+	if (!file->ops->mmap)
+		return -ENODEV;
 	return file->ops->mmap(file, args[5], len, (int)args[2], (int)args[3], map);
 }
 
@@ -181,6 +202,11 @@ static struct answer answer_at(struct request *request)
 		return answer_access(request, dirfd, args[1], (int)args[2], (int)args[3]);
 	case SYS_readlinkat:
 		return answer_readlink(request, dirfd, args[1], args[2], args[3]);
+	case SYS_fchmodat:
+	case SYS_fchmodat2:
+	case SYS_fchownat:
+	case SYS_utimensat:
+		return answer_attributes(request);
 	default:
 		return answer_change(request);
 	}
@@ -214,6 +240,9 @@ struct answer answer_call(struct request *request)
 	case SYS_dup3:
 	case SYS_fcntl:
 		return answer_dup(request);
+	case SYS_chroot:
+	case SYS_pivot_root:
+		return answer_root();
 	case SYS_chdir:
 		return answer_chdir(request);
 	case SYS_getcwd:
@@ -223,11 +252,21 @@ struct answer answer_call(struct request *request)
 	case SYS_listxattr:
 	case SYS_llistxattr:
 		return answer_xattr(request);
+	case SYS_inotify_add_watch:
+		return answer_watch(request);
 	case SYS_getdents64:
 		return answer_listing(request);
 	case SYS_splice:
 	case SYS_sendfile:
 		return answer_splice(request);
+	case SYS_epoll_ctl:
+		return answer_epoll(request);
+	case SYS_shutdown:
+	case SYS_getsockname:
+	case SYS_getpeername:
+	case SYS_getsockopt:
+	case SYS_setsockopt:
+		return answer_socket(request);
 	case SYS_munmap:
 	case SYS_mremap:
 	case SYS_brk:
@@ -271,6 +310,10 @@ struct answer answer_call(struct request *request)
 		return answer_access(request, AT_FDCWD, args[0], (int)args[1], 0);
 	case SYS_readlink:
 		return answer_readlink(request, AT_FDCWD, args[0], args[1], args[2]);
+	case SYS_chmod:
+	case SYS_chown:
+	case SYS_lchown:
+		return answer_attributes(request);
 #endif
 	default:
 		return answer_at(request);

@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/caller.h"
@@ -100,6 +102,9 @@ struct answer answer_transfer(struct request *request)
 		return answer_by_kernel();
 	if (!opened_may(&st, transfer.kind & WRITES))
 		return answer_result(-EBADF);
+	/* Emulated files have none of what the others ask for. */
+	if (transfer.kind & WITH_FLAGS && args[5] & ~(__u64)RWF_HIPRI && opened_has(&st))
+		return answer_result(-EOPNOTSUPP);
 	transfer.file = opened_find(&st, &node);
 	if (!transfer.file)
 		return answer_by_kernel();
@@ -130,6 +135,29 @@ struct answer answer_splice(struct request *request)
 
 	return is_emulated(request, args[0]) || is_emulated(request, other) ? answer_result(-EINVAL)
 									    : answer_by_kernel();
+}
+
+/* Without an answer, the kernel would find that such a descriptor is a socket. */
+struct answer answer_socket(struct request *request)
+{
+	return is_emulated(request, request->call->data.args[0]) ? answer_result(-ENOTSOCK)
+								 : answer_by_kernel();
+}
+
+/* epoll takes no file that is always ready. */
+struct answer answer_epoll(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	struct uiommufd_file *file;
+	struct node node;
+	bool takes;
+
+	file = args[1] == EPOLL_CTL_ADD ? program_fd_file(request, (int)args[2], &node) : NULL;
+	if (!file)
+		return answer_by_kernel();
+	takes = file->ops->readiness || (node.kind != NODE_NONE && !path_is_device(node));
+	file_put(file);
+	return takes ? answer_by_kernel() : answer_result(-EPERM);
 }
 
 /* A copy of @fd, of @file, under a number that is stopped as well, @least or more. */

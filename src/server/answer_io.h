@@ -9,5 +9,7 @@
 struct answer answer_transfer(struct request *request);
 struct answer answer_dup(struct request *request);
 struct answer answer_splice(struct request *request);
+struct answer answer_epoll(struct request *request);
+struct answer answer_socket(struct request *request);
 
 #endif

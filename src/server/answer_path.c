@@ -11,20 +11,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/caller.h"
 #include "base/check.h"
-#include "base/log.h"
-#include "preload/start/layout.h"
 #include "server/answer_memory.h"
 #include "server/files.h"
 #include "server/mapped.h"
@@ -34,6 +30,7 @@
 #include "server/proc_link.h"
 #include "server/program_fd.h"
 #include "server/program_memory.h"
+#include "server/tracer.h"
 #include "server/union_path.h"
 #include "trace/events.h"
 
@@ -74,6 +71,25 @@ static void name_process(const struct request *request, char path[PATH_MAX])
 	}
 }
 
+/* Whether a program has changed its root: from then on each path of any program is looked at. */
+static atomic_bool roots_differ;
+
+struct answer answer_root(void)
+{
+	atomic_store(&roots_differ, true);
+	return answer_by_kernel();
+}
+
+/* Whether the root of the program is another than that of the machine. */
+static bool has_other_root(const struct request *request)
+{
+	char root[2];
+
+	return atomic_load(&roots_differ) &&
+	       (readlinkat(request->client->proc, "root", root, sizeof(root)) != 1 ||
+		root[0] != '/');
+}
+
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path)
 {
@@ -82,7 +98,7 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 
 	opened_settle_writes();
 	len = program_memory_read_string(request, text, addr, sizeof(text));
-	if (len <= 0)
+	if (len <= 0 || (text[0] == '/' && has_other_root(request)))
 		return false;
 	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
 		return false;
@@ -99,13 +115,14 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 	return path->kind != UNION_FOREIGN;
 }
 
-/* Whether the path at @addr is "" and means the descriptor (AT_EMPTY_PATH). */
-static bool is_empty(struct request *request, uint64_t addr, int flags)
+const char *answer_path_name(const struct union_path *at, struct answer *answer)
 {
-	char text[2];
-
-	return flags & AT_EMPTY_PATH &&
-	       (!addr || program_memory_read_string(request, text, addr, sizeof(text)) == 0);
+	if (at->kind == UNION_EMULATED)
+		return at->shadow;
+	if (at->kind == UNION_REAL)
+		return at->name;
+	*answer = answer_result(at->error);
+	return NULL;
 }
 
 /* ---- open ---- */
@@ -160,7 +177,7 @@ static struct answer give_file(struct request *request, struct uiommufd_file *fi
 		(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	if (!fstat(fd, &end)) {
 		opened_set_access(&end, flags & O_ACCMODE);
-		if (of_sysfs && !stat(path->shadow, &shown))
+		if (!stat(path->shadow, &shown))
 			opened_show_as(&end, &shown);
 	}
 	number = program_fd_give_emulated(request, file, fd, flags, 0);
@@ -171,8 +188,8 @@ static struct answer give_file(struct request *request, struct uiommufd_file *fi
 }
 
 /*
- * Whether the rights that the file in the shadow root has permit @flags. Root, too, does not write
- * a file of sysfs that nobody writes.
+ * Whether the rights that the file in the shadow root has permit @flags. Root, too, does not read
+ * or write a file of sysfs that nobody reads or writes.
  */
 static bool is_permitted(const struct request *request, const struct union_path *path, int flags)
 {
@@ -183,7 +200,9 @@ static bool is_permitted(const struct request *request, const struct union_path 
 	if (stat(path->shadow, &st))
 		return false;
 	rights = proc_file_rights(request->client->proc, &st, false);
-	if (!(st.st_mode & 0222))
+	if (!path_is_device(path->node) && !(st.st_mode & 0444))
+		rights &= ~R_OK;
+	if (!path_is_device(path->node) && !(st.st_mode & 0222))
 		rights &= ~W_OK;
 	return (access == O_WRONLY || rights & R_OK) && (access == O_RDONLY || rights & W_OK);
 }
@@ -214,6 +233,7 @@ static struct answer open_sysfs(struct request *request, const struct union_path
 {
 	struct uiommufd_caller *caller = &request->client->caller;
 	struct uiommufd_file *file;
+	struct stat st;
 	int rc;
 
 	if (flags & (O_DIRECTORY | O_DIRECT))
@@ -224,7 +244,11 @@ static struct answer open_sysfs(struct request *request, const struct union_path
 		rc = files_show(path->node, path->name, caller);
 		if (rc == -ENOENT)
 			return open_name(request, path->shadow, flags);
-		return rc < 0 ? answer_result(rc) : give(request, rc, flags);
+		if (rc < 0)
+			return answer_result(rc);
+		if (!stat(path->shadow, &st))
+			(void)fchmod(rc, st.st_mode & 07777);
+		return give(request, rc, flags);
 	}
 	rc = files_open(path->node, path->name, caller, &file);
 	/* What it may is remembered, for what arrives when it has ended (late_write.h). */
@@ -255,10 +279,12 @@ static int copy_status(const struct request *request, const char *path)
 
 	if (!client)
 		return -ENOENT;
+	/* What it has closed pins nothing. */
+	opened_drain();
 	pinned = __atomic_load_n(&client->caller.pinned_pages, __ATOMIC_RELAXED);
 	locked = __atomic_load_n(&client->caller.locked_pages, __ATOMIC_RELAXED);
 	uiommufd_caller_put(&client->caller);
-	return pinned ? proc_file_status(pid, pinned, locked) : -ENOENT;
+	return pinned || locked ? proc_file_status(pid, pinned, locked) : -ENOENT;
 }
 
 /* Opens a file of /proc in which the kernel does not say all. False: @path is something else. */
@@ -277,6 +303,67 @@ static bool open_proc(struct request *request, uint64_t path, int flags, struct 
 	return fd >= 0;
 }
 
+/* ---- descriptors of a path only ---- */
+
+/* Opening a name in a directory, by the thread of the program. */
+struct opening {
+	int directory; /* the number that it has there, or a negative errno */
+	uint64_t name;
+	int flags;
+};
+
+/* On the tracer. */
+static long open_there(void *arg)
+{
+	const struct opening *opening = arg;
+	const __u64 directory = (__u64)opening->directory;
+	const struct seccomp_data enter = {
+		.nr = SYS_openat, .args = {directory, opening->name, (__u64)opening->flags}};
+	const struct seccomp_data leave = {.nr = SYS_close, .args = {directory}};
+	long rc;
+
+	if (opening->directory < 0)
+		return opening->directory;
+	rc = tracer_make_call(&enter);
+	(void)tracer_make_call(&leave);
+	return rc;
+}
+
+/*
+ * Opens @at, which (@dirfd, @path) names, as a path only (O_PATH). Only the kernel can give such a
+ * descriptor, and of a link there is no other: it is asked for the last name, in the directory of
+ * the shadow root. False: that is not what the file is called.
+ */
+static bool open_path(struct request *request, int dirfd, uint64_t path, int flags,
+		      struct union_path *at, struct answer *answer)
+{
+	char *name = strrchr(at->shadow, '/');
+	char text[PATH_MAX], from[PATH_MAX];
+	struct opening opening = {.flags = flags};
+	const char *last;
+	struct stat st;
+
+	if (program_memory_read_string(request, text, path, sizeof(text)) <= 0)
+		return false;
+	last = strrchr(text, '/');
+	last = last ? last + 1 : text;
+	if (strcmp(last, name + 1) != 0)
+		return false;
+	*answer = answer_by_kernel();
+	if (last == text && program_fd_name(request, dirfd, from) == name - at->shadow &&
+	    memcmp(from, at->shadow, (size_t)(name - at->shadow)) == 0)
+		return true;
+	if (lstat(at->shadow, &st) || !S_ISLNK(st.st_mode))
+		return false;
+	*name = '\0';
+	opening.directory = open(at->shadow, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*name = '/';
+	opening.name = path + (uint64_t)(last - text);
+	*answer = (struct answer){.kind = ANSWER_GIVEN};
+	return opening.directory >= 0 &&
+	       tracer_stop_for(request, &opening.directory, open_there, &opening);
+}
+
 struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags)
 {
 	struct answer answer;
@@ -290,9 +377,13 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 			       : answer_by_kernel();
 	switch (at.kind) {
 	case UNION_EMULATED:
+		if (flags & O_PATH && open_path(request, dirfd, path, flags, &at, &answer))
+			return answer;
 		return open_emulated(request, &at, flags);
 	case UNION_MISSING:
-		return answer_result(flags & O_CREAT && at.error == -ENOENT ? -EACCES : at.error);
+		return answer_result(flags & O_CREAT && at.error == -ENOENT && at.has_directory
+					     ? -EACCES
+					     : at.error);
 	case UNION_REAL:
 		if (flags & O_CREAT || caller_uid(&request->client->caller) != getuid())
 			return answer_result(-EACCES);
@@ -312,176 +403,6 @@ struct answer answer_openat2(struct request *request)
 	    caller_read(&request->client->caller, &how, args[2], sizeof(how)))
 		return answer_by_kernel();
 	return answer_open(request, (int)args[0], args[1], (int)how.flags);
-}
-
-/* ---- stat ---- */
-
-/* The permissions of a node that the program has open, whose name is not known any more. */
-enum {
-	OPEN_NODE_MODE = 0600
-};
-
-static void become_device(struct stat *st, struct node node)
-{
-	unsigned int device_major, device_minor;
-
-	if (!path_device_number(node, &device_major, &device_minor))
-		return;
-	st->st_mode = (st->st_mode & 07777) | S_IFCHR;
-	st->st_rdev = makedev(device_major, device_minor);
-	st->st_size = 0;
-	st->st_blocks = 0;
-}
-
-/* @st is of the file @name of the shadow root. */
-static void become_text(struct stat *st, const char *name)
-{
-	if (!S_ISREG(st->st_mode) || !path_is_text(name))
-		return;
-	st->st_size = PATH_TEXT_SIZE;
-	st->st_blocks = 0;
-}
-
-static struct answer write_stat(const struct request *request, const struct stat *st, uint64_t out)
-{
-	return answer_result(caller_write(&request->client->caller, out, st, sizeof(*st)));
-}
-
-/* Whether @fd, opened by O_PATH, is the file of the shadow root that stands for a device. */
-static bool names_device(const struct request *request, int fd, const struct stat *st,
-			 struct node *node)
-{
-	char name[PATH_MAX];
-	const char *inside;
-
-	if (!S_ISREG(st->st_mode) || st->st_size)
-		return false;
-	inside = program_fd_name(request, fd, name) > 0 ? union_strip(name) : NULL;
-	if (inside)
-		*node = path_node(inside);
-	return inside && path_is_device(*node);
-}
-
-struct answer answer_fstat(struct request *request, int fd, uint64_t out)
-{
-	struct uiommufd_file *file;
-	struct node node;
-	struct stat st;
-
-	if (program_fd_stat(request, fd, &st))
-		return answer_by_kernel();
-	file = S_ISSOCK(st.st_mode) ? opened_find(&st, &node) : NULL;
-	if (file)
-		file_put(file);
-	if (!file && !names_device(request, fd, &st, &node))
-		return answer_by_kernel();
-	if (node.kind == NODE_NONE)
-		return answer_by_kernel();
-	if (file && !opened_is_shown_as(&st, &st))
-		st.st_mode = OPEN_NODE_MODE;
-	become_device(&st, node);
-	return write_stat(request, &st, out);
-}
-
-/* The name by which the server finds what @at leads to; NULL with *@answer. */
-static const char *server_name(const struct union_path *at, struct answer *answer)
-{
-	if (at->kind == UNION_EMULATED)
-		return at->shadow;
-	if (at->kind == UNION_REAL)
-		return at->name;
-	*answer = answer_result(at->error);
-	return NULL;
-}
-
-struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uint64_t out,
-			  int flags)
-{
-	struct union_path at;
-	struct answer answer;
-	const char *name;
-	struct stat st;
-
-	if (is_empty(request, path, flags))
-		return answer_fstat(request, dirfd, out);
-	if (!answer_path_resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
-		return answer_by_kernel();
-	name = server_name(&at, &answer);
-	if (!name)
-		return answer;
-	if (fstatat(AT_FDCWD, name, &st, flags & AT_SYMLINK_NOFOLLOW))
-		return answer_result(-errno);
-	become_device(&st, at.node);
-	if (at.kind == UNION_EMULATED)
-		become_text(&st, at.name);
-	return write_stat(request, &st, out);
-}
-
-struct answer answer_statx(struct request *request)
-{
-	const __u64 *args = request->call->data.args;
-	const int flags = (int)args[2];
-	unsigned int device_major, device_minor;
-	struct node node = {.kind = NODE_NONE};
-	struct union_path at;
-	struct answer answer;
-	struct statx stx;
-	const char *name;
-
-	if (is_empty(request, args[1], flags) ||
-	    !answer_path_resolve(request, (int)args[0], args[1], !(flags & AT_SYMLINK_NOFOLLOW),
-				 &at))
-		return answer_by_kernel();
-	name = server_name(&at, &answer);
-	if (!name)
-		return answer;
-	if (statx(AT_FDCWD, name, flags & AT_SYMLINK_NOFOLLOW, (unsigned int)args[3], &stx))
-		return answer_result(-errno);
-	node = at.node;
-	if (path_device_number(node, &device_major, &device_minor)) {
-		stx.stx_mode = (uint16_t)((stx.stx_mode & 07777) | S_IFCHR);
-		stx.stx_rdev_major = device_major;
-		stx.stx_rdev_minor = device_minor;
-		stx.stx_size = 0;
-		stx.stx_blocks = 0;
-	} else if (S_ISREG(stx.stx_mode) && at.kind == UNION_EMULATED && path_is_text(at.name)) {
-		stx.stx_size = PATH_TEXT_SIZE;
-		stx.stx_blocks = 0;
-	}
-	return answer_result(caller_write(&request->client->caller, args[4], &stx, sizeof(stx)));
-}
-
-/* ---- file systems ---- */
-
-/* What the file @name of the machine, at @inside, is on: sysfs or devtmpfs. */
-static struct answer write_statfs(const struct request *request, const char *name,
-				  const char *inside, uint64_t out)
-{
-	struct statfs fs;
-
-	if (statfs(name, &fs))
-		return answer_result(-errno);
-	fs.f_type = path_is_within(inside, "/sys") ? SYSFS_MAGIC : TMPFS_MAGIC;
-	return answer_result(caller_write(&request->client->caller, out, &fs, sizeof(fs)));
-}
-
-struct answer answer_statfs(struct request *request, uint64_t path, uint64_t out)
-{
-	struct union_path at;
-
-	if (!answer_path_resolve(request, AT_FDCWD, path, true, &at) || at.kind == UNION_REAL)
-		return answer_by_kernel();
-	return at.kind == UNION_EMULATED ? write_statfs(request, at.shadow, at.name, out)
-					 : answer_result(at.error);
-}
-
-struct answer answer_fstatfs(struct request *request, int fd, uint64_t out)
-{
-	char name[PATH_MAX];
-	const char *inside;
-
-	inside = program_fd_name(request, fd, name) > 0 ? union_strip(name) : NULL;
-	return inside ? write_statfs(request, name, inside, out) : answer_by_kernel();
 }
 
 /* ---- the rest ---- */
@@ -523,7 +444,7 @@ struct answer answer_access(struct request *request, int dirfd, uint64_t path, i
 
 	if (!answer_path_resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
 		return answer_by_kernel();
-	name = server_name(&at, &answer);
+	name = answer_path_name(&at, &answer);
 	if (!name)
 		return answer;
 	if (faccessat(AT_FDCWD, name, mode, 0))
@@ -572,7 +493,7 @@ struct answer answer_readlink(struct request *request, int dirfd, uint64_t path,
 		return write_link(request, text, strlen(text), out, size);
 	if (!answer_path_resolve(request, dirfd, path, false, &at))
 		return answer_by_kernel();
-	name = server_name(&at, &answer);
+	name = answer_path_name(&at, &answer);
 	if (!name)
 		return answer;
 	len = readlink(name, text, sizeof(text));

@@ -12,18 +12,15 @@
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path);
 
+/* The name by which the server finds what @at leads to; NULL with *@answer. */
+const char *answer_path_name(const struct union_path *at, struct answer *answer);
+
+/* chroot and pivot_root: the program's absolute paths may lead elsewhere from now on. */
+struct answer answer_root(void);
+
 /* open and its kin. @path is an address of the program. */
 struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags);
 struct answer answer_openat2(struct request *request);
-
-/* stat and its kin: the structure goes to @out of the program. */
-struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uint64_t out,
-			  int flags);
-struct answer answer_fstat(struct request *request, int fd, uint64_t out);
-struct answer answer_statx(struct request *request);
-
-struct answer answer_statfs(struct request *request, uint64_t path, uint64_t out);
-struct answer answer_fstatfs(struct request *request, int fd, uint64_t out);
 
 /* execve and execveat. True: they are the kernel's, else *@answer. */
 bool answer_exec(struct request *request, struct answer *answer);

@@ -104,6 +104,9 @@ void client_replaced(struct request *request);
 /* The program ends itself. Its pins keep their memory if another process may use them. */
 void client_exits(struct request *request);
 
+/* How many pages the system has locked for @caller: for account_set_locked_by_system(). */
+uint64_t client_locked_by_system(struct uiommufd_caller *caller);
+
 /* The client of the process @pid, with a reference to its caller; NULL: there is none. */
 struct client *client_find(pid_t pid);
 

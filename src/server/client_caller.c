@@ -174,6 +174,15 @@ static uint64_t op_memlock_limit(struct uiommufd_caller *caller)
 	return proc_file_number(client_of(caller)->proc, "limits", name, 10, &limit) ? limit : 0;
 }
 
+uint64_t client_locked_by_system(struct uiommufd_caller *caller)
+{
+	uint64_t kib;
+
+	return proc_file_number(client_of(caller)->proc, "status", "\nVmLck:", 10, &kib)
+		       ? kib >> (PAGE_SHIFT - 10)
+		       : 0;
+}
+
 static bool op_alive(struct uiommufd_caller *caller)
 {
 	return process_memory_exists(client_of(caller)->memory);

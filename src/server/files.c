@@ -151,7 +151,7 @@ static int show_attribute(size_t index, const char *path)
 	len = device ? attribute_text(index, device, text) : -ENODEV;
 	if (len < 0)
 		return len;
-	fd = memfd_create("attribute", MFD_CLOEXEC);
+	fd = memfd_create(FILES_SHOWN, MFD_CLOEXEC);
 	if (fd >= 0 && pwrite(fd, text, (size_t)len, 0) == len)
 		return fd;
 	if (fd >= 0)

@@ -6,6 +6,9 @@
 #include "base/file.h"
 #include "preload/process/path_names.h"
 
+/* The name of the memory files of files_show(). */
+#define FILES_SHOWN "attribute"
+
 /* Builds the machine from the description in the shadow root @root. 0 or a negative errno. */
 int files_build_machine(const char *root);
 

@@ -34,7 +34,7 @@
 #endif
 
 enum {
-	MAX_FILTER = 256,
+	MAX_FILTER = 512,
 };
 
 /* Calls that always wait. */
@@ -45,6 +45,9 @@ static const unsigned short always[] = {
 	SYS_lstat,
 	SYS_access,
 	SYS_readlink,
+	SYS_chmod,
+	SYS_chown,
+	SYS_lchown,
 #endif
 	SYS_openat,
 	SYS_openat2,
@@ -85,12 +88,19 @@ static const unsigned short always[] = {
 	SYS_fstatfs,
 	SYS_truncate,
 	SYS_chdir,
+	SYS_chroot,
+	SYS_pivot_root,
 	SYS_getcwd,
 	SYS_getdents64,
 	SYS_getxattr,
 	SYS_lgetxattr,
 	SYS_listxattr,
 	SYS_llistxattr,
+	SYS_fchmodat,
+	SYS_fchmodat2,
+	SYS_fchownat,
+	SYS_utimensat,
+	SYS_inotify_add_watch,
 	/* Those that may take pinned memory away. */
 	SYS_munmap,
 	SYS_mremap,
@@ -120,9 +130,11 @@ static const unsigned short dropping[] = {
 static const struct numbered {
 	unsigned short number, arguments[2]; /* twice the same: there is one */
 } numbered[] = {
-	{SYS_read, {0, 0}},   {SYS_write, {0, 0}},  {SYS_readv, {0, 0}},
-	{SYS_writev, {0, 0}}, {SYS_dup, {0, 0}},    {SYS_dup3, {0, 0}},
-	{SYS_fcntl, {0, 0}},  {SYS_splice, {0, 2}}, {SYS_sendfile, {0, 1}},
+	{SYS_read, {0, 0}},	   {SYS_write, {0, 0}},	     {SYS_readv, {0, 0}},
+	{SYS_writev, {0, 0}},	   {SYS_dup, {0, 0}},	     {SYS_dup3, {0, 0}},
+	{SYS_fcntl, {0, 0}},	   {SYS_splice, {0, 2}},     {SYS_sendfile, {0, 1}},
+	{SYS_epoll_ctl, {2, 2}},   {SYS_shutdown, {0, 0}},   {SYS_getsockname, {0, 0}},
+	{SYS_getpeername, {0, 0}}, {SYS_getsockopt, {0, 0}}, {SYS_setsockopt, {0, 0}},
 #ifdef SYS_dup2
 	{SYS_dup2, {0, 0}},
 #endif

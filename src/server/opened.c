@@ -37,8 +37,7 @@ struct opened {
 	int end;			/* the server's */
 	struct uiommufd_caller *writer; /* a reference, or NULL */
 	int access;			/* of O_ACCMODE. This and the next: by the table's lock */
-	mode_t mode;			/* and the size: what stat() shows; 0: what the node says */
-	off_t size;
+	struct stat shown_as;		/* without a mode: its node says it */
 
 	int readiness; /* a descriptor that is ready when the file is; negative: it always is */
 	bool shown;    /* the program's end is readable. This and @number: by the table's lock */
@@ -351,10 +350,8 @@ void opened_show_as(const struct stat *st, const struct stat *shown)
 
 	lock_acquire(&table.lock);
 	opened = find(st->st_ino);
-	if (opened) {
-		opened->mode = shown->st_mode;
-		opened->size = shown->st_size;
-	}
+	if (opened)
+		opened->shown_as = *shown;
 	lock_release(&table.lock);
 }
 
@@ -365,11 +362,9 @@ bool opened_is_shown_as(const struct stat *st, struct stat *shown)
 
 	lock_acquire(&table.lock);
 	opened = find(st->st_ino);
-	is = opened && opened->mode;
-	if (is) {
-		shown->st_mode = opened->mode;
-		shown->st_size = opened->size;
-	}
+	is = opened && opened->shown_as.st_mode;
+	if (is)
+		*shown = opened->shown_as;
 	lock_release(&table.lock);
 	return is;
 }

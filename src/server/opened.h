@@ -35,9 +35,7 @@ int opened_make(struct uiommufd_file *file, struct node node, struct uiommufd_ca
 /* The file whose program's end is @st, with a new reference; NULL: it is none. */
 struct uiommufd_file *opened_find(const struct stat *st, struct node *node);
 
-/*
- * What stat() shows of the description @st is @shown, a regular file. False: its node says it.
- */
+/* What stat() shows of the description @st is @shown, a regular file. False: its node says it. */
 void opened_show_as(const struct stat *st, const struct stat *shown);
 bool opened_is_shown_as(const struct stat *st, struct stat *shown);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "preload/engine/status_text.h"
 
 enum {
 	STATUS = 4096, /* bytes of the longest such file */
@@ -117,6 +118,13 @@ int proc_file_rights(int proc, const struct stat *st, bool real)
 	return (int)(st->st_mode & 7);
 }
 
+bool proc_file_owns(int proc, const struct stat *st)
+{
+	char text[STATUS];
+
+	return read_text(proc, "status", text) && number_of(text, "\nUid:", 3) == st->st_uid;
+}
+
 void proc_file_name(int proc, char name[PROC_FILE_NAME])
 {
 	int fd = openat(proc, "comm", O_RDONLY | O_CLOEXEC);
@@ -143,52 +151,20 @@ pid_t proc_file_status_of(const char *path, pid_t self)
 	return end != path && strcmp(end, "/status") == 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
 }
 
-/* Writes @line, of @len bytes, with @pages more in it if it begins with @name. */
-static void copy_line(FILE *out, const char *line, size_t len, const char *name, uint64_t pages)
-{
-	const size_t size = strlen(name);
-
-	if (strncmp(line, name, size) != 0) {
-		(void)fwrite(line, 1, len, out);
-		return;
-	}
-	(void)fprintf(out, "%s\t%8llu kB\n", name,
-		      strtoull(line + size, NULL, 10) + (pages << PAGE_SHIFT) / 1024);
-}
-
 int proc_file_status(pid_t pid, uint64_t pinned, uint64_t locked)
 {
-	int proc = proc_file_open(pid), fd, copy;
+	int proc = proc_file_open(pid), fd, rc = -ENOENT;
 	char text[STATUS];
-	FILE *out;
 
 	if (proc < 0)
 		return proc;
-	if (!read_text(proc, "status", text))
-		text[0] = '\0';
+	fd = read_text(proc, "status", text) ? memfd_create("status", MFD_CLOEXEC) : -1;
 	close(proc);
-	fd = text[0] ? memfd_create("status", MFD_CLOEXEC) : -1;
-	copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	out = copy < 0 ? NULL : fdopen(copy, "w");
-	if (!out)
-		goto out_close;
-	for (const char *line = text, *next; *line; line = next) {
-		next = line + strcspn(line, "\n");
-		next += *next == '\n';
-		if (strncmp(line, "VmPin:", 6) == 0)
-			copy_line(out, line, (size_t)(next - line), "VmPin:", pinned);
-		else
-			copy_line(out, line, (size_t)(next - line), "VmLck:", locked);
-	}
-	if (!fclose(out) && lseek(fd, 0, SEEK_SET) == 0)
+	if (fd < 0)
+		return rc;
+	rc = status_text_write(fd, text, pinned, locked);
+	if (!rc)
 		return fd;
 	close(fd);
-	return -EIO;
-
-out_close:
-	if (copy >= 0)
-		close(copy);
-	if (fd >= 0)
-		close(fd);
-	return -ENOENT;
+	return rc;
 }

@@ -27,6 +27,9 @@ bool proc_file_number(int proc, const char *file, const char *name, int base, ui
  */
 int proc_file_rights(int proc, const struct stat *st, bool real);
 
+/* Whether it is that file's owner. */
+bool proc_file_owns(int proc, const struct stat *st);
+
 /* The name of the process or thread with the directory @proc; "": it has ended. */
 void proc_file_name(int proc, char name[PROC_FILE_NAME]);
 

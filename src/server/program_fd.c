@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -20,12 +21,26 @@
 #define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
 #endif
 
+/* The kernel shows nothing of a program that does not let itself be looked into. */
+static void tell_of_hidden(void)
+{
+	static atomic_bool told;
+
+	if (!atomic_exchange(&told, true))
+		log_error("calls of a program cannot be answered: it does not let itself be looked "
+			  "into (PR_SET_DUMPABLE; docs/shared.md)");
+}
+
 int program_fd_stat(const struct request *request, int fd, struct stat *st)
 {
 	char name[32];
 
 	snprintf(name, sizeof(name), "fd/%d", fd);
-	return fd < 0 || fstatat(request->task, name, st, 0) ? -EBADF : 0;
+	if (fd >= 0 && !fstatat(request->task, name, st, 0))
+		return 0;
+	if (fd >= 0 && errno == EACCES)
+		tell_of_hidden();
+	return -EBADF;
 }
 
 int program_fd_name(const struct request *request, int fd, char name[PATH_MAX])

@@ -115,7 +115,8 @@ static bool is_written_back(int proc, const struct maps_answer *answer)
  */
 static int ask(int proc, int fd, uint64_t va, uint64_t end, bool write, uint64_t *covered)
 {
-	const uint64_t need = write ? MAPS_READABLE | MAPS_WRITABLE : MAPS_READABLE;
+	/* Memory that can be written only is pinned for writing, as by the kernel. */
+	const uint64_t need = write ? MAPS_WRITABLE : MAPS_READABLE;
 	struct maps_answer answer;
 	int rc = 0;
 
@@ -141,7 +142,7 @@ static uint64_t look_up(FILE *list, uint64_t va, uint64_t end, bool write)
 			break;
 		if (to <= next)
 			continue;
-		if (from > next || rights[0] != 'r' || (write && rights[1] != 'w'))
+		if (from > next || (write ? rights[1] != 'w' : rights[0] != 'r'))
 			break;
 		next = to;
 	}

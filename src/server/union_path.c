@@ -280,7 +280,9 @@ static bool begin(struct walk *walk, const char *from, const char *path)
 
 void union_walk(struct union_path *result, const char *from, const char *path, bool follow)
 {
-	struct walk walk = {.result = result, .follow = follow};
+	const size_t len = strlen(path);
+	/* What is before a slash is a directory, and no link to one. */
+	struct walk walk = {.result = result, .follow = follow || (len && path[len - 1] == '/')};
 	char component[NAME_MAX + 1];
 	struct stat st;
 

@@ -129,6 +129,15 @@ static void a_spawned_program_sees_it(void)
 	CHECK(status_of(pid) == 0 && read(ends[0], text, sizeof(text) - 1) == 7);
 	CHECK(strcmp(text, "0x1234\n") == 0);
 	posix_spawn_file_actions_destroy(&actions);
+	/* The same from its directory. */
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addchdir_np(&actions, "/sys/bus/pci/devices/0000:c1:00.0");
+	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+	CHECK(posix_spawnp(&pid, "cat", &actions, NULL, (char *[]){"cat", "vendor", NULL},
+			   environ) == 0);
+	CHECK(status_of(pid) == 0 && read(ends[0], text, sizeof(text)) == 7);
+	CHECK(memcmp(text, "0x1234\n", 7) == 0);
+	posix_spawn_file_actions_destroy(&actions);
 	close(ends[0]);
 	close(ends[1]);
 }

@@ -18,6 +18,7 @@ check list_takes_one_model complains 2 "the name of one model" "$uiommufd" list 
 check list_of_an_unknown_model_says_so complains 2 '"x"' "$uiommufd" list x
 check list_of_a_missing_file_says_so complains 2 "/nosuch.so" "$uiommufd" list /nosuch.so
 check a_program_that_is_not_there_is_127 complains 127 "No such file" run -- /nosuch
+check a_model_that_is_no_program_is_explained complains 127 "a device is added by --device edu" run edu -- true
 check a_file_that_is_no_program_is_126 complains 126 "Permission denied" run -- /etc/passwd
 check a_directory_is_126 complains 126 "Permission denied" run -- /tmp
 
@@ -256,6 +257,29 @@ in_a_strict_container() {
 		grep -q "^programs can be run, with [0-9]* limits" "$scratch/said"
 }
 check doctor_names_what_a_seccomp_filter_takes in_a_strict_container
+# A container may have no /proc, or that of the host.
+without_proc() {
+	unshare -m sh -c 'mount -t tmpfs proc /proc && "$@"' - "$@"
+}
+with_the_proc_of_others() {
+	unshare -mp --fork "$@"
+}
+# Where there is no space for the emulated files.
+without_space() {
+	mkdir -p "$scratch/full"
+	unshare -m sh -c 'mount -t tmpfs -o size=4k full "$0" && XDG_RUNTIME_DIR= TMPDIR=$0 "$@"' "$scratch/full" "$@"
+}
+if [ "$(id -u)" -eq 0 ] && unshare -mp --fork true 2>/dev/null; then
+	check run_says_that_there_is_no_proc complains 125 "there is no /proc, without which" without_proc "$uiommufd" run --device edu -- true
+	check doctor_says_that_there_is_no_proc sh -c '! unshare -m sh -c "mount -t tmpfs proc /proc && \"$1\" doctor" >"$2/said" &&
+		grep -q "^stop   there is no /proc" "$2/said"' - "$uiommufd" "$scratch"
+	check run_says_that_proc_is_of_others complains 125 "/proc is that of another PID namespace" with_the_proc_of_others \
+		"$uiommufd" run --shared --device edu -- true
+	check no_space_is_said_with_the_cure complains 125 "No space left on device; TMPDIR can name another folder" \
+		without_space "$uiommufd" run --device edu -- true
+	check a_program_with_the_preload_needs_no_proc_of_its_own prints yes with_the_proc_of_others \
+		"$uiommufd" run --device edu -- sh -c 'test -c /dev/iommu && echo yes'
+fi
 check doctor_takes_no_arguments complains 2 "doctor takes no arguments" "$uiommufd" doctor now
 without_its_preload() {
 	mkdir -p "$scratch/alone" && cp "$uiommufd" "$scratch/alone/" && status 125 "$scratch/alone/uiommufd" doctor >"$scratch/said" &&

@@ -6,9 +6,11 @@ COMMAND is `uiommufd`, HOLDER is hotplug_holder. Runs inside of a run, with an e
 what it writes to sysfs another process is asked about.
 """
 
+import ctypes
 import errno
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -39,6 +41,33 @@ class Holder:
     def end(self):
         self.process.stdin.close()
         assert self.process.wait() == 0
+
+
+class Watch:
+    """What inotify tells of a directory."""
+
+    MADE, REMOVED, ALL = 0x100, 0x200, 0xFFF
+
+    def __init__(self, path):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = libc.inotify_init1(os.O_NONBLOCK)
+        assert libc.inotify_add_watch(self.fd, path.encode(), self.ALL) > 0, ctypes.get_errno()
+
+    def events(self):
+        """A pair (mask, name) for each since the last call."""
+        found, at = [], 0
+        try:
+            data = os.read(self.fd, 4096)
+        except BlockingIOError:
+            data = b""
+        while at < len(data):
+            _, mask, _, length = struct.unpack_from("iIII", data, at)
+            found.append((mask, data[at + 16 : at + 16 + length].rstrip(b"\0").decode()))
+            at += 16 + length
+        return found
+
+    def end(self):
+        os.close(self.fd)
 
 
 class Writer(threading.Thread):
@@ -192,6 +221,23 @@ def a_second_device_joins_a_running_program():
     holder.end()
 
 
+def nodes_are_made_and_removed_for_who_watches():
+    devices, groups = Watch("/dev/vfio/devices"), Watch("/dev/vfio")
+    write(f"{DRIVER}/unbind", BDF)
+    assert devices.events() == [(Watch.REMOVED, "vfio5")]
+    assert groups.events() == [(Watch.REMOVED, "77")]
+    write(f"{DRIVER}/bind", BDF)
+    assert devices.events() == [(Watch.MADE, "vfio5")]
+    assert groups.events() == [(Watch.MADE, "77")]
+    assert command("plug", str(os.getpid()), "edu@0000:c3:00.0,index=6,group=78").returncode == 0
+    assert (Watch.MADE, "vfio6") in devices.events() and (Watch.MADE, "78") in groups.events()
+    assert command("unplug", str(os.getpid()), "0000:c3:00.0").returncode == 0
+    assert devices.events()[-1] == (Watch.REMOVED, "vfio6")
+    assert groups.events()[-1] == (Watch.REMOVED, "78")
+    devices.end()
+    groups.end()
+
+
 def main():
     # So that this process answers requests, too.
     os.close(os.open("/dev/iommu", os.O_RDWR))
@@ -204,6 +250,7 @@ def main():
         a_device_is_pulled_out,
         a_device_is_plugged_in,
         a_second_device_joins_a_running_program,
+        nodes_are_made_and_removed_for_who_watches,
     ]
     for test in tests:
         test()

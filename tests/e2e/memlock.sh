@@ -95,4 +95,14 @@ survives_damage() {
 	return $got
 }
 check a_table_that_was_emptied_harms_nobody survives_damage
+
+# What the program locks, and what a container locks for it, have one limit.
+locks() {
+	expected=$1
+	shift
+	got=$(ulimit -l 40 && run --device edu -- "$program" -c "$@" 2>/dev/null | tr '\n' ' ')
+	[ "$got" = "$expected " ] || { echo "printed $got"; return 1; }
+}
+check a_container_counts_what_the_program_has_locked locks "ok ENOMEM ok ENOMEM" l5 6 5 1
+check a_program_cannot_lock_what_a_container_has_locked locks "ok ENOMEM ok ENOMEM" 6 l5 l4 l1
 finish

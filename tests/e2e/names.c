@@ -5,12 +5,16 @@
 #include <ftw.h>
 #include <glob.h>
 #include <limits.h>
+#include <linux/vfio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "device.h"
 
 #define BDF    "0000:c1:00.0"
 #define LINK   "/sys/bus/pci/devices/" BDF
@@ -131,23 +135,23 @@ static void directory_descriptors_are_starting_points(void)
 	int sys = open("/sys", O_RDONLY | O_DIRECTORY);
 	int pci = openat(sys, "bus/pci", O_RDONLY | O_DIRECTORY);
 	int dup_pci = dup(pci);
-	int device = openat(dup_pci, "devices/" BDF, O_RDONLY | O_DIRECTORY);
-	int up = openat(device, "../..", O_PATH);
+	int folder = openat(dup_pci, "devices/" BDF, O_RDONLY | O_DIRECTORY);
+	int up = openat(folder, "../..", O_PATH);
 	struct stat st;
 
-	CHECK(sys >= 0 && pci >= 0 && device >= 0 && up >= 0);
-	CHECK(reads(device, "vendor", "0x1234\n"));
-	CHECK(is_link_to(device, "iommu_group/devices/" BDF,
+	CHECK(sys >= 0 && pci >= 0 && folder >= 0 && up >= 0);
+	CHECK(reads(folder, "vendor", "0x1234\n"));
+	CHECK(is_link_to(folder, "iommu_group/devices/" BDF,
 			 "../../../../devices/pci0000:c1/" BDF));
 	CHECK(faccessat(up, "pci0000:c1", F_OK, 0) == 0);
 	CHECK(fstatat(pci, "", &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.st_mode));
-	CHECK(fchdir(device) == 0 && is_cwd(DEVICE));
+	CHECK(fchdir(folder) == 0 && is_cwd(DEVICE));
 	CHECK(fchdir(sys) == 0 && is_cwd("/sys"));
 	close(pci);
 	CHECK(chdir("/") == 0);
 	close(sys);
 	close(dup_pci);
-	close(device);
+	close(folder);
 	close(up);
 }
 
@@ -363,6 +367,102 @@ static void fdinfo_names_the_device(void)
 	close(fd);
 }
 
+/* Texts have a page; links and directories nothing. */
+static void sizes_are_those_of_sysfs(void)
+{
+	int folder = open(LINK, O_RDONLY | O_DIRECTORY);
+	struct statx stx;
+	struct stat st;
+
+	CHECK(lstat(LINK, &st) == 0 && S_ISLNK(st.st_mode) && st.st_size == 0);
+	CHECK(stat(LINK "/power", &st) == 0 && st.st_size == 0 && st.st_blocks == 0);
+	CHECK(stat(LINK "/vendor", &st) == 0 && st.st_size == 4096 && st.st_blocks == 0);
+	CHECK(stat(LINK "/resource0", &st) == 0 && st.st_size == 1 << 20);
+	CHECK(fstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_size == 0);
+	CHECK(fstatat(folder, "driver", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0);
+	CHECK(statx(folder, "driver", AT_SYMLINK_NOFOLLOW, STATX_SIZE, &stx) == 0 &&
+	      stx.stx_size == 0);
+	close(folder);
+}
+
+/* The KiB that the line @name of the status at @path says. */
+static long kib_of(const char *path, const char *name)
+{
+	FILE *stream = fopen(path, "r");
+	const size_t len = strlen(name);
+	char line[256];
+	long kib = -1;
+
+	while (stream && fgets(line, sizeof(line), stream)) {
+		if (strncmp(line, name, len) == 0)
+			kib = strtol(line + len, NULL, 10);
+	}
+	if (stream)
+		fclose(stream);
+	return kib;
+}
+
+enum {
+	PINNED = 3 * 4096
+};
+
+static const char own_status[] = "/proc/self/status";
+
+static void *new_pages(void)
+{
+	return mmap(NULL, PINNED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void status_shows_what_is_pinned(void)
+{
+	char *memory = new_pages(), path[64];
+	int status;
+	pid_t pid;
+
+	set_up();
+	CHECK(kib_of(own_status, "VmPin:") == 0 && kib_of(own_status, "Threads:") > 0);
+	CHECK(map(memory, PINNED, 1 << 20) == 0);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)getpid());
+	CHECK(kib_of(own_status, "VmPin:") == PINNED / 1024);
+	CHECK(kib_of(path, "VmPin:") == PINNED / 1024 && kib_of(path, "VmLck:") == 0);
+	CHECK(kib_of(path, "Threads:") > 0 && kib_of(path, "Pid:") == getpid());
+	/* It is its parent's memory that is pinned. */
+	pid = fork();
+	if (pid == 0)
+		_exit(kib_of(own_status, "VmPin:") != 0);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	tear_down();
+	CHECK(kib_of(own_status, "VmPin:") == 0);
+	munmap(memory, PINNED);
+}
+
+/* The container of VFIO locks what it pins. */
+static void status_shows_what_a_container_has_locked(void)
+{
+	struct vfio_iommu_type1_dma_map dma = {.argsz = sizeof(dma),
+					       .flags = VFIO_DMA_MAP_FLAG_READ,
+					       .vaddr = (uintptr_t)new_pages(),
+					       .size = PINNED};
+	int container = open("/dev/vfio/vfio", O_RDWR), group;
+	char target[PATH_MAX] = "", path[PATH_MAX];
+
+	CHECK(readlink(LINK "/iommu_group", target, sizeof(target) - 1) > 0);
+	snprintf(path, sizeof(path), "/dev/vfio/%.16s", strrchr(target, '/') + 1);
+	group = open(path, O_RDWR);
+	CHECK(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) == 0);
+	CHECK(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) == 0);
+	CHECK(ioctl(container, VFIO_IOMMU_MAP_DMA, &dma) == 0);
+	dma.iova = PINNED;
+	CHECK(ioctl(container, VFIO_IOMMU_MAP_DMA, &dma) == 0);
+	/* Each mapping counts. */
+	CHECK(kib_of(own_status, "VmLck:") == 2 * PINNED / 1024);
+	CHECK(kib_of(own_status, "VmPin:") == 0);
+	close(group);
+	CHECK(kib_of(own_status, "VmLck:") == 0);
+	close(container);
+	munmap((void *)(uintptr_t)dma.vaddr, PINNED);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
@@ -380,6 +480,9 @@ int main(void)
 		TEST(an_open_config_space_has_its_size),
 		TEST(the_file_systems_are_the_ones_expected),
 		TEST(fdinfo_names_the_device),
+		TEST(sizes_are_those_of_sysfs),
+		TEST(status_shows_what_is_pinned),
+		TEST(status_shows_what_a_container_has_locked),
 	};
 
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));

@@ -48,6 +48,7 @@ run --gen-suppressions --device edu -- "$faults" 1 2>&1 | sed -n 's/^  suppressi
 check a_generated_suppression_suppresses said . 0 run --suppressions "$scratch/generated" --device edu -- "$faults" 1
 check a_missing_file_is_said complains 2 "No such file" run --suppressions "$scratch/nosuch" --device edu -- "$faults" 1
 
+check a_log_that_cannot_be_made_is_said complains 2 "/nosuch/log: No such file" run --log-file "$scratch/nosuch/log" --device edu -- true
 run --log-file "$scratch/log.%p" --report "$scratch/json" --device edu -- "$faults" 1 2>"$scratch/error"
 check nothing_on_standard_error_with_a_log_file test ! -s "$scratch/error"
 check the_log_file_is_named_for_the_process sh -c 'grep -q "DMA read" "$1"/log.[0-9]*' - "$scratch"

@@ -18,4 +18,11 @@ fails() {
 	! run --device edu -- "$program" $(echo "$calls" | tr ' ' '\n' | grep -vx mmap)
 }
 check one_call_less_is_not_enough fails
+
+# A root without /proc and the shadow root.
+in_another_root() {
+	mkdir "$scratch/empty" && run --device edu -- "$program" --root "$scratch/empty"
+}
+[ "$(id -u)" -ne 0 ] || check another_root_changes_nothing in_another_root
+check a_program_that_names_what_it_opens_opens_devices run --device edu -- "$program" --paths
 finish

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -168,6 +169,36 @@ static void descriptors_of_a_path_are_given(void)
 	close(device_directory);
 }
 
+/* As systemd's tools and libudev go through paths: by descriptors, link by link. */
+static void paths_are_walked_by_descriptors(void)
+{
+	int devices = open("/sys/bus/pci/devices", O_PATH | O_DIRECTORY);
+	int link = openat(devices, "0000:c1:00.0", O_PATH | O_NOFOLLOW), text, node;
+	int dev = open("/dev/vfio", O_PATH | O_DIRECTORY);
+	char target[PATH_MAX] = "";
+	struct stat st;
+
+	CHECK(link >= 0 && fstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK(readlinkat(link, "", target, sizeof(target)) > 0);
+	CHECK(strcmp(target, "../../../devices/pci0000:c1/0000:c1:00.0") == 0);
+	text = openat(devices, target, O_PATH | O_NOFOLLOW);
+	CHECK(text >= 0 && fstat(text, &st) == 0 && S_ISDIR(st.st_mode));
+	CHECK(faccessat(text, "vendor", R_OK, 0) == 0);
+	node = openat(dev, "vfio", O_PATH | O_NOFOLLOW);
+	CHECK(fstat(node, &st) == 0 && S_ISCHR(st.st_mode));
+	CHECK(read(node, target, 1) < 0 && errno == EBADF);
+	close(link);
+	/* A directory of the real system, in which a link is not. */
+	link = open("/sys/bus/pci/devices/0000:c1:00.0", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	CHECK(link >= 0 && fstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK(fcntl(link, F_GETFD) == FD_CLOEXEC && fcntl(link, F_GETFL) & O_PATH);
+	close(devices);
+	close(link);
+	close(text);
+	close(dev);
+	close(node);
+}
+
 /* Bus mastering in the command register, as the file of config space shows it, and through VFIO. */
 static void config_space_shows_what_is(void)
 {
@@ -213,6 +244,26 @@ static void listings_side_by_side_have_the_entries_once(void)
 	closedir(classes);
 }
 
+/* As `find LINK/` and `ls -d LINK/` ask. */
+static void a_link_before_a_slash_is_its_directory(void)
+{
+	char text[8];
+	struct stat st;
+
+	CHECK(lstat(DEVICE, &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK(lstat(DEVICE "/", &st) == 0 && S_ISDIR(st.st_mode));
+	CHECK(readlink(DEVICE "/", text, sizeof(text)) < 0 && errno == EINVAL);
+	CHECK(lstat("/dev/iommu/", &st) < 0 && errno == ENOTDIR);
+}
+
+static void nothing_is_created_where_nothing_is(void)
+{
+	CHECK(open("/sys/bus/pci/nothing", O_WRONLY | O_CREAT, 0600) < 0 && errno == EACCES);
+	CHECK(open("/dev/vfio/nothing/file", O_WRONLY | O_CREAT, 0600) < 0 && errno == ENOENT);
+	CHECK(open(DEVICE "/nothing/file", O_WRONLY | O_CREAT, 0600) < 0 && errno == ENOENT);
+	CHECK(open(DEVICE "/nothing", O_WRONLY | O_CREAT, 0600) < 0 && errno == EACCES);
+}
+
 static void emulated_files_have_no_extended_attributes(void)
 {
 	char text[64];
@@ -255,6 +306,79 @@ static void a_program_that_a_debugger_traces_stays_where_it_is(void)
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
+/* A change of the attributes of @name, made and undone, is seen by stat() and by inotify. */
+static bool mode_changes(const char *name)
+{
+	int watch = inotify_init1(IN_NONBLOCK);
+	struct inotify_event event = {0};
+	struct stat before, after;
+	bool seen;
+
+	CHECK(stat(name, &before) == 0 && inotify_add_watch(watch, name, IN_ATTRIB) > 0);
+	CHECK(chmod(name, 0640) == 0 && stat(name, &after) == 0);
+	seen = read(watch, &event, sizeof(event)) == sizeof(event) && event.mask == IN_ATTRIB;
+	CHECK(fchmodat(AT_FDCWD, name, before.st_mode & 07777, 0) == 0);
+	close(watch);
+	return seen && (after.st_mode & 07777) == 0640 && after.st_rdev == before.st_rdev;
+}
+
+static void attributes_of_names_are_changed_and_watched(void)
+{
+	const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+	struct stat st;
+
+	CHECK(mode_changes("/dev/iommu") && mode_changes("/dev/vfio/devices/vfio0"));
+	CHECK(mode_changes(DEVICE "/driver_override"));
+	CHECK(utimensat(AT_FDCWD, "/dev/iommu", times, 0) == 0 && stat("/dev/iommu", &st) == 0);
+	CHECK(st.st_mtime == 2000 && utimensat(AT_FDCWD, "/dev/iommu", NULL, 0) == 0);
+	CHECK(chmod("/dev/vfio/nothing", 0600) < 0 && errno == ENOENT);
+	CHECK(inotify_add_watch(0, "/dev/vfio/nothing", IN_ATTRIB) < 0 && errno == ENOENT);
+	CHECK(inotify_add_watch(0, "/dev/vfio", IN_ATTRIB) < 0 && errno == EINVAL);
+	CHECK(inotify_add_watch(999, "/dev/vfio", IN_ATTRIB) < 0 && errno == EBADF);
+}
+
+static void nodes_that_come_and_go_are_seen(void)
+{
+	static const char unbind[] = "/sys/bus/pci/drivers/vfio-pci/unbind",
+			  bind[] = "/sys/bus/pci/drivers/vfio-pci/bind";
+	int watch = inotify_init1(IN_NONBLOCK), fd = open(unbind, O_WRONLY);
+	char events[512];
+	ssize_t len;
+
+	CHECK(inotify_add_watch(watch, "/dev/vfio/devices", IN_DELETE) > 0);
+	CHECK(write(fd, "0000:c1:00.0", 12) == 12);
+	close(fd);
+	len = read(watch, events, sizeof(events));
+	CHECK(len > 0 && memmem(events, (size_t)len, "vfio0", 6));
+	fd = open(bind, O_WRONLY);
+	CHECK(write(fd, "0000:c1:00.0", 12) == 12);
+	close(fd);
+	close(watch);
+}
+
+static bool fstat_shows(const char *name, mode_t mode, off_t size)
+{
+	int fd = open(name, O_RDONLY);
+	struct stat st;
+	bool shows = fd >= 0 && fstat(fd, &st) == 0 && st.st_mode == (S_IFREG | mode) &&
+		     st.st_size == size;
+
+	if (fd >= 0)
+		close(fd);
+	return shows;
+}
+
+/* Those that are as they were laid out, and those that change. */
+static void texts_of_sysfs_have_their_size_and_mode(void)
+{
+	CHECK(fstat_shows(DEVICE "/vendor", 0444, 4096));
+	CHECK(fstat_shows(DEVICE "/enable", 0644, 4096));
+	CHECK(fstat_shows(DEVICE "/power_state", 0444, 4096));
+	/* Root does not read what nobody reads. */
+	CHECK(open(DEVICE "/reset", O_RDONLY) < 0 && errno == EACCES);
+	CHECK(open(DEVICE "/reset", O_RDWR) < 0 && errno == EACCES);
+}
+
 enum {
 	NOBODY = 65534
 };
@@ -286,11 +410,53 @@ static int find_rights(void)
 	/* The group's members may. */
 	if (seteuid(0) || setegid(0) || seteuid(NOBODY) || open("/dev/iommu", flags) < 0)
 		return 7;
-	if (seteuid(0) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
+	if (seteuid(0) || chown("/dev/vfio/vfio", NOBODY, 0) || chown("/dev/vfio/vfio", 0, 0))
 		return 8;
+	if (setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
+		return 8;
+	if (chown("/dev/iommu", NOBODY, NOBODY) == 0 || errno != EPERM)
+		return 11;
+	if (chmod("/dev/iommu", 0666) == 0 || errno != EPERM)
+		return 12;
+	if (utimensat(AT_FDCWD, "/dev/iommu", NULL, 0) == 0 || errno != EACCES)
+		return 13;
+	if (inotify_add_watch(inotify_init(), "/dev/iommu", IN_ATTRIB) >= 0 || errno != EACCES)
+		return 14;
 	if (access("/dev/iommu", R_OK) == 0 || access("/dev/iommu", W_OK) == 0)
 		return 9;
 	return access("/dev/iommu", F_OK) == 0 && access("/dev/vfio/vfio", W_OK) == 0 ? 0 : 10;
+}
+
+/* 0, or the number of the first step that finds something else. */
+static int find_in_another_root(void)
+{
+	int dev = open("/dev", O_RDONLY | O_DIRECTORY), fd = open("/dev/iommu", O_RDWR);
+
+	if (chroot(directory) || chdir("/"))
+		return 1;
+	if (access("/dev/iommu", F_OK) == 0 || open("/dev/iommu", O_RDWR) >= 0 || errno != ENOENT)
+		return 2;
+	if (access("/proc", F_OK) == 0 || access(DEVICE, F_OK) == 0)
+		return 3;
+	/* What is open stays. */
+	return new_ioas(fd) >= 0 && faccessat(dev, "iommu", F_OK, 0) == 0 ? 0 : 4;
+}
+
+/* As root only. */
+static void a_program_in_another_root_finds_that_one(void)
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		return;
+	pid = fork();
+	if (pid == 0)
+		_exit(find_in_another_root());
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	CHECK(WEXITSTATUS(status) == 0);
+	/* Others are where they were. */
+	CHECK(opens("/dev/iommu", O_RDWR));
 }
 
 /* As root only. */
@@ -318,11 +484,18 @@ int main(void)
 		TEST(proc_names_the_nodes_behind_descriptors),
 		TEST(proc_names_the_descriptors_of_another_process),
 		TEST(descriptors_of_a_path_are_given),
+		TEST(paths_are_walked_by_descriptors),
 		TEST(config_space_shows_what_is),
 		TEST(listings_side_by_side_have_the_entries_once),
+		TEST(a_link_before_a_slash_is_its_directory),
+		TEST(nothing_is_created_where_nothing_is),
 		TEST(emulated_files_have_no_extended_attributes),
+		TEST(attributes_of_names_are_changed_and_watched),
+		TEST(nodes_that_come_and_go_are_seen),
+		TEST(texts_of_sysfs_have_their_size_and_mode),
 		TEST(the_current_directory_has_a_size),
 		TEST(a_program_that_a_debugger_traces_stays_where_it_is),
+		TEST(a_program_in_another_root_finds_that_one),
 		TEST(a_program_that_gives_up_root_has_the_rights_of_its_user),
 	};
 	int status;

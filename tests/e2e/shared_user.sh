@@ -21,4 +21,22 @@ works() {
 for program in "$@"; do
 	check "${program##*/}_works_without_privilege" works "$program"
 done
+# It gets no answer, and the line that says why.
+cat >"$scratch/hides.py" <<'END'
+import ctypes, fcntl, os
+fd = os.open("/dev/iommu", os.O_RDWR)
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+try:
+    fcntl.ioctl(fd, 0x3B81, bytes(12))
+except OSError as error:
+    print(error.strerror)
+END
+hides() {
+	cd "$scratch" || return
+	TMPDIR=/tmp setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all \
+		./uiommufd run --shared --device edu -- python3 hides.py >said 2>&1
+	cat said
+	grep -q "it does not let itself be looked" said && grep -q "^Inappropriate ioctl" said
+}
+check a_program_that_hides_is_told_of hides
 finish

@@ -266,6 +266,20 @@ static void bad_memory_is_EFAULT_and_faults(void)
 	munmap(memory, 2 * PAGE);
 }
 
+static void memory_that_is_only_written_is_pinned(void)
+{
+	unsigned char *memory = pages(1, MAP_PRIVATE);
+
+	set_up();
+	map_scratch();
+	CHECK(mprotect(memory, PAGE, PROT_WRITE) == 0 && map(memory, PAGE, IOVA) == 0);
+	dma_write(IOVA, 9);
+	CHECK(dma_read(IOVA) == 9);
+	CHECK(mprotect(memory, PAGE, PROT_READ) == 0 && memory[0] == 9);
+	tear_down();
+	munmap(memory, PAGE);
+}
+
 /* The register that shows the complement of what was written to it. */
 enum {
 	COMPLEMENT = 1
@@ -660,6 +674,7 @@ int main(int argc, char **argv)
 		TEST(dma_reaches_shared_memory_and_files),
 		TEST(process_madvise_that_drops_pinned_pages_is_EINVAL),
 		TEST(bad_memory_is_EFAULT_and_faults),
+		TEST(memory_that_is_only_written_is_pinned),
 		TEST(a_program_that_a_debugger_traces_maps_no_device),
 		TEST(the_end_of_a_child_that_has_mapped_a_device_is_seen_at_once),
 		TEST(mapped_registers_are_the_devices),

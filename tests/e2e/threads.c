@@ -284,10 +284,47 @@ static void the_smallest_stack_is_enough(void)
 	pthread_attr_destroy(&attr);
 }
 
+/* Makes calls of the descriptor @arg until one fails. Its errno; 0: one had another answer. */
+static void *call_until_it_fails(void *arg)
+{
+	const int fd = *(int *)arg;
+	static _Thread_local int error;
+	char byte;
+	int id;
+
+	do {
+		id = new_ioas(fd);
+		if (id < 0)
+			break;
+	} while (read(fd, &byte, 1) < 0 && errno == EINVAL);
+	error = id >= 0 && errno == EINVAL ? 0 : errno;
+	return (void *)(intptr_t)error;
+}
+
+static void a_descriptor_that_another_thread_closes_is_EBADF(void)
+{
+	enum {
+		ROUNDS = 500,
+	};
+
+	for (int i = 0; i < ROUNDS && !check_failed; i++) {
+		int fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+		pthread_t thread;
+		void *error;
+
+		CHECK(fd >= 0 && pthread_create(&thread, NULL, call_until_it_fails, &fd) == 0);
+		sched_yield();
+		close(fd);
+		pthread_join(thread, &error);
+		CHECK((intptr_t)error == EBADF);
+	}
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
 		TEST(numbers_change_hands_at_random),
+		TEST(a_descriptor_that_another_thread_closes_is_EBADF),
 		TEST(a_deferred_cancellation_arrives),
 		TEST(our_threads_do_not_inherit_a_busy_processor),
 		TEST(the_smallest_stack_is_enough),

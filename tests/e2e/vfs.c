@@ -48,6 +48,10 @@ static void refuses_what_needs_contents(int fd)
 	FAILS(ftruncate(fd, 4096), EINVAL);
 	FAILS(fallocate(fd, 0, 0, 4096), ENODEV);
 	FAILS(fallocate(fd, 0, 0, 0), EINVAL);
+	FAILS(fcntl(fd, F_GET_SEALS), EINVAL);
+	FAILS(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL), EINVAL);
+	FAILS(fcntl(fd, F_SETLEASE, F_RDLCK), EINVAL);
+	FAILS(fcntl(fd, F_SETFL, O_DIRECT), EINVAL);
 	CHECK(posix_fallocate(fd, 0, 4096) == ENODEV);
 	CHECK(pipe(ends) == 0);
 	FAILS(sendfile(ends[1], fd, NULL, 4), EINVAL);

@@ -27,11 +27,13 @@
 #include <sys/syscall.h>
 
 #include "base/log.h"
+#include "base/sys.h"
 #include "mem/credentials.h"
 #include "mem/self.h"
 #include "preload/calls/memory.h"
 #include "preload/calls/uring.h"
 #include "preload/engine/call.h"
+#include "preload/engine/engine.h"
 #include "preload/process/defer.h"
 #include "preload/process/fdtable.h"
 #include "preload/process/path.h"
@@ -208,8 +210,10 @@ static long control_process(const long *args)
 {
 	long rc;
 
-	if (args[0] == PR_SET_SECCOMP)
+	if (args[0] == PR_SET_SECCOMP) {
+		engine_keep_files();
 		sys_confine();
+	}
 	rc = to_kernel(SYS_prctl, args);
 	if (args[0] == PR_SET_SYSCALL_USER_DISPATCH && !rc)
 		user_dispatch_hand_over(args[1]);
@@ -218,8 +222,45 @@ static long control_process(const long *args)
 
 static long confine(const long *args)
 {
+	engine_keep_files();
 	sys_confine();
 	return to_kernel(SYS_seccomp, args);
+}
+
+/*
+ * A rule for the shadow root in the program's @ruleset: its rules for /dev and /sys do not reach
+ * what is emulated there. Each right by a call, since the ruleset refuses those that it does not
+ * handle.
+ */
+static void permit_shadow_root(int ruleset)
+{
+	enum {
+		PATH_BENEATH = 1,
+		RIGHTS = 32,
+	};
+	struct {
+		uint64_t rights;
+		int32_t directory;
+	} __attribute__((packed)) rule;
+	int fd = (int)SYS(SYS_openat, AT_FDCWD, root_path(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	rule.directory = fd;
+	for (int i = 0; i < RIGHTS; i++) {
+		rule.rights = UINT64_C(1) << i;
+		(void)SYS(SYS_landlock_add_rule, ruleset, PATH_BENEATH, &rule, 0);
+	}
+	SYS(SYS_close, fd);
+}
+
+/* Landlock: the program opens only what it has named. */
+static long confine_paths(const long *args)
+{
+	engine_keep_files();
+	if (root_active())
+		permit_shadow_root((int)args[0]);
+	return to_kernel(SYS_landlock_restrict_self, args);
 }
 
 /*

@@ -393,6 +393,16 @@ EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions,
 	return REAL(posix_spawn_file_actions_addopen)(actions, fd, at.path, flags, mode);
 }
 
+/* And it goes to the directory. */
+EXPORT int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions,
+						const char *path)
+{
+	struct path_at at;
+
+	path_resolve_links(&at, AT_FDCWD, path, true);
+	return REAL(posix_spawn_file_actions_addchdir_np)(actions, at.path);
+}
+
 /*
  * The C library's own shell gets the program's environment, which the program may have cleared.
  */

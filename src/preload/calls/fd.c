@@ -110,8 +110,11 @@ EXPORT int close(int fd)
 	}
 	engine_cancellation_point();
 	engine_enter(&call);
-	gone = take(fd);
+	forget_hint(fd);
+	/* A call of another thread must not find the placeholder. */
+	gone = fdtable_close_begin(fd);
 	rc = SYS(SYS_close, fd);
+	fdtable_close_end(fd);
 	leave_with(&call, gone);
 	return (int)libc_result(rc);
 }
@@ -252,6 +255,13 @@ EXPORT int dup2(int from, int to)
 	return dup3(from, to, 0);
 }
 
+/* What the memory file behind an emulated descriptor can do, and no character device. */
+static bool is_of_memory(int cmd, long arg)
+{
+	return cmd == F_ADD_SEALS || cmd == F_GET_SEALS || cmd == F_SETLEASE ||
+	       (cmd == F_SETFL && arg & O_DIRECT);
+}
+
 EXPORT int fcntl(int fd, int cmd, ...)
 {
 	va_list args;
@@ -263,6 +273,8 @@ EXPORT int fcntl(int fd, int cmd, ...)
 
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
 		return duplicate(SYS_fcntl, fd, cmd, (long)arg);
+	if (fdtable_has(fd) && is_of_memory(cmd, (long)arg))
+		return (int)libc_result(-EINVAL);
 	return REAL(fcntl)(fd, cmd, arg);
 }
 

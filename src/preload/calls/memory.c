@@ -24,6 +24,7 @@
 #include "mem/view.h"
 #include "preload/calls/map_emulated.h"
 #include "preload/engine/call.h"
+#include "preload/engine/memlock.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
 #include "preload/start/real.h"
@@ -227,6 +228,8 @@ long memory_mmap(long addr, long len, long prot, long flags, long fd, long offse
 
 	if (flags & MAP_FIXED)
 		settle_mappings(addr, len);
+	if (flags & MAP_LOCKED)
+		memlock_seen();
 	desc = flags & MAP_ANONYMOUS ? NULL : engine_enter_fd(&call, (int)fd);
 	if (!desc)
 		return mmap_plain(&request);

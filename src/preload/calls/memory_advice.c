@@ -151,7 +151,7 @@ static long by_mapping(struct advice *advice,
 	uint64_t at = advice->addr;
 	struct maps_entry entry;
 	struct maps maps;
-	long rc = maps_open(&maps);
+	long rc = maps_open_kept(&maps);
 
 	if (rc)
 		return -ENOMEM;

@@ -14,12 +14,14 @@
 #include "base/caller.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/sys.h"
 #include "mock/mock_fail_nth.h"
 #include "preload/calls/fd.h"
 #include "preload/engine/call.h"
 #include "preload/engine/engine.h"
 #include "preload/engine/fdinfo_line.h"
 #include "preload/engine/own_process.h"
+#include "preload/engine/status_text.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
 
@@ -101,6 +103,74 @@ static int open_fdinfo(const char *path, int flags)
 out_close:
 	SYS(SYS_close, fd);
 	return -1;
+}
+
+/* ---- status ---- */
+
+static bool is_own_status(const char *path)
+{
+	static const char proc[] = "/proc/", own[] = "self/status";
+	int pid = 0, used = 0;
+
+	if (strncmp(path, proc, sizeof(proc) - 1) != 0)
+		return false;
+	path += sizeof(proc) - 1;
+	if (strcmp(path, own) == 0)
+		return true;
+	return sscanf(path, "%d/status%n", &pid, &used) == 1 && used && path[used] == '\0' &&
+	       pid == getpid();
+}
+
+enum {
+	STATUS_TEXT = 65536, /* bytes of the longest: there may be many groups */
+};
+
+/* Reads all of the file @path, as a string. False: it cannot be read, or is longer. */
+static bool read_status(const char *path, char text[STATUS_TEXT])
+{
+	int fd = (int)SYS(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	long len = fd < 0 ? -1 : SYS(SYS_read, fd, text, STATUS_TEXT - 1);
+
+	if (fd >= 0)
+		SYS(SYS_close, fd);
+	if (len > 0)
+		text[len] = '\0';
+	return len > 0 && len < STATUS_TEXT - 1;
+}
+
+/* A copy of the status at @path, with what the kernel does not know. -1: it cannot be made. */
+static int copy_status(const char *path, int flags, uint64_t pinned, uint64_t locked)
+{
+	int fd = -1;
+	void *text = NULL;
+
+	if (sys_mmap(NULL, STATUS_TEXT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+		     &text))
+		return -1;
+	if (read_status(path, text))
+		fd = (int)SYS(SYS_memfd_create, "status", flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+	if (fd >= 0 && status_text_write(fd, text, pinned, locked)) {
+		SYS(SYS_close, fd);
+		fd = -1;
+	}
+	sys_munmap(text, STATUS_TEXT);
+	return fd < 0 ? -1 : fd;
+}
+
+static int open_status(const char *path, int flags)
+{
+	uint64_t pinned, locked;
+	int fd;
+
+	if (!path || path[0] != '/' || path[1] != 'p' || flags & (O_ACCMODE | O_PATH | O_DIRECTORY))
+		return -1;
+	own_process_locked(&pinned, &locked);
+	if ((!pinned && !locked) || !is_own_status(path))
+		return -1;
+	fd = copy_status(path, flags, pinned, locked);
+	if (fd >= 0)
+		fd_opened(fd, PATH_HINT_NONE);
+	return fd;
 }
 
 /* ---- fail-nth ---- */
@@ -190,5 +260,7 @@ int proc_open(const char *path, int flags)
 {
 	int fd = open_fail_nth(path, flags);
 
-	return fd < 0 ? open_fdinfo(path, flags) : fd;
+	if (fd < 0)
+		fd = open_fdinfo(path, flags);
+	return fd < 0 ? open_status(path, flags) : fd;
 }

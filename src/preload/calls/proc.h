@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Files of /proc that say something about emulated files: fdinfo/N of a VFIO device, where programs
- * read which device it is; and fail-nth under `uiommufd run --mock` (mock/mock_fail_nth.h).
+ * read which device it is; status, which says what is pinned and locked; and fail-nth under
+ * `uiommufd run --mock` (mock/mock_fail_nth.h).
  */
 #ifndef PRELOAD_CALLS_PROC_H
 #define PRELOAD_CALLS_PROC_H

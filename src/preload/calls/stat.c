@@ -49,21 +49,22 @@ static struct node node_at(const struct path_at *at, int flags)
 	return at->node;
 }
 
-/* Whether what @at, or its descriptor, leads to in the shadow root is a text of sysfs. */
-static bool is_text(const struct path_at *at, int flags)
+/* The size of what @at, or its descriptor, leads to in the shadow root, if sysfs has another. */
+static bool size_of(const struct path_at *at, int flags, mode_t mode, uint64_t *size)
 {
 	const char *inside = at->shadow ? at->resolved : NULL;
 	char name[PATH_MAX];
 
 	if ((flags & AT_EMPTY_PATH) && at->path && at->path[0] == '\0')
 		inside = inside_fd(at->dirfd, name);
-	return inside && path_is_text(inside);
+	return inside && path_size(inside, mode, size);
 }
 
 static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
 {
 	unsigned int major_number, minor_number;
 	struct path_at at;
+	uint64_t size;
 	long rc;
 
 	path_resolve(&at, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
@@ -75,8 +76,8 @@ static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
 		st->st_rdev = makedev(major_number, minor_number);
 		st->st_size = 0;
 		st->st_blocks = 0;
-	} else if (S_ISREG(st->st_mode) && is_text(&at, flags)) {
-		st->st_size = PATH_TEXT_SIZE;
+	} else if (size_of(&at, flags, st->st_mode, &size)) {
+		st->st_size = (off_t)size;
 		st->st_blocks = 0;
 	}
 	return 0;
@@ -141,6 +142,7 @@ EXPORT_ALIAS(__fxstatat64, __fxstatat);
 EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *stx)
 {
 	struct path_at at;
+	uint64_t size;
 	long rc;
 
 	path_resolve(&at, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
@@ -151,8 +153,8 @@ EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, stru
 		stx->stx_mode = (uint16_t)((stx->stx_mode & ~S_IFMT) | S_IFCHR);
 		stx->stx_size = 0;
 		stx->stx_blocks = 0;
-	} else if (S_ISREG(stx->stx_mode) && is_text(&at, flags)) {
-		stx->stx_size = PATH_TEXT_SIZE;
+	} else if (size_of(&at, flags, stx->stx_mode, &size)) {
+		stx->stx_size = size;
 		stx->stx_blocks = 0;
 	}
 	return 0;

@@ -29,7 +29,9 @@
 #include "machine/machine.h"
 #include "mem/displace.h"
 #include "mem/guard.h"
+#include "mem/maps.h"
 #include "mem/unpinnable.h"
+#include "mem/view.h"
 #include "mock/mock.h"
 #include "preload/engine/call.h"
 #include "preload/engine/control.h"
@@ -209,6 +211,20 @@ int engine_start(void)
 	lock_release(&engine.lock);
 	defer_end(&section);
 	return rc;
+}
+
+void engine_keep_files(void)
+{
+	struct defer_section section;
+
+	if (!atomic_load_explicit(&engine.started, memory_order_acquire))
+		return;
+	defer_begin(&section);
+	lock_acquire(&engine.lock);
+	maps_keep();
+	view_keep();
+	lock_release(&engine.lock);
+	defer_end(&section);
 }
 
 struct machine *engine_machine(void)

@@ -29,4 +29,10 @@ struct machine *engine_machine(void);
  */
 bool engine_mock(void);
 
+/*
+ * The program is about to change its root, or to confine itself: what the engine needs of /proc is
+ * kept open from now on. Context: outside of the engine.
+ */
+void engine_keep_files(void);
+
 #endif

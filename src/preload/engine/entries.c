@@ -15,7 +15,6 @@
 #include "preload/start/real.h"
 #include "preload/start/root.h"
 
-/* The directory of @device. */
 /*
  * Attributes are read and written in calls on VFIO's files, on the program's stack: a thread of
  * User Mode Linux has 16 KiB, so these buffers are not of PATH_MAX.
@@ -25,6 +24,7 @@ enum {
 	TEXT_PATH = ROOT_MAX + DEVICE_DIR + 256 + 2, /* an attribute of it */
 };
 
+/* The directory of @device. */
 static void directory_of(struct vfio_device *device, char path[DEVICE_DIR])
 {
 	const struct pci_bdf bdf = vfio_device_bdf(device);
@@ -75,14 +75,14 @@ static bool group_entry(struct vfio_device *device, unsigned int at, char path[P
 
 	switch (at) {
 	case 0:
-		return snprintf(path, PATH_MAX, DEV_GROUP, group);
-	case 1:
 		return snprintf(path, PATH_MAX, LAYOUT_SYS_CLASS_GROUPS "/%u", group);
-	case 2:
+	case 1:
 		return snprintf(path, PATH_MAX, LAYOUT_SYS_VIRTUAL "/vfio/%u", group);
-	case 3:
+	case 2:
 		return snprintf(path, PATH_MAX, LAYOUT_SYS_NUMBERS "%u:%u", LAYOUT_GROUP_MAJOR,
 				group);
+	case 3:
+		return snprintf(path, PATH_MAX, DEV_GROUP, group);
 	default:
 		return false;
 	}
@@ -147,6 +147,31 @@ static int move(const char *from, const char *to)
 	return (int)SYS(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
+static bool is_node(const char *path)
+{
+	static const char dev[] = "/dev/";
+
+	return strncmp(path, dev, sizeof(dev) - 1) == 0;
+}
+
+/*
+ * Who watches the directory of a node sees it made and removed, as in devtmpfs. Of several
+ * processes, the first entry of a set has decided which one does this: no node is the first.
+ */
+static int move_node(const char *from, const char *to)
+{
+	int rc = (int)SYS(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+
+	if (rc == -EEXIST) {
+		(void)SYS(SYS_unlinkat, AT_FDCWD, to, 0);
+		rc = (int)SYS(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+	}
+	/* A file system without links. */
+	if (rc == -EPERM || rc == -EOPNOTSUPP)
+		return move(from, to);
+	return rc ? rc : (int)SYS(SYS_unlinkat, AT_FDCWD, from, 0);
+}
+
 /* A directory of a device that was there before may be in the way: it gets a name of its own. */
 static int move_away(const char *there, const char *absent)
 {
@@ -178,7 +203,7 @@ int entries_take(enum entry_set set, struct vfio_device *device)
 
 	for (unsigned int at = 0; entry_at(set, device, at, path); at++) {
 		places_of(path, there, absent);
-		rc = move_away(there, absent);
+		rc = (is_node(path) ? move_node : move_away)(there, absent);
 		if (rc && at == 0)
 			return rc;
 	}
@@ -197,7 +222,7 @@ int entries_put(enum entry_set set, struct vfio_device *device)
 	while (count) {
 		(void)entry_at(set, device, --count, path);
 		places_of(path, there, absent);
-		rc = move(absent, there);
+		rc = (is_node(path) ? move_node : move)(absent, there);
 	}
 	return rc;
 }

@@ -5,7 +5,7 @@
  * driver, is whether these entries are there.
  *
  * An entry that goes is moved to a directory of the root (LAYOUT_ABSENT), from where it comes back.
- * Of several processes that do the same, one is first.
+ * Of several processes that do the same, the one that moves the first entry of a set is first.
  *
  * Context: inside the engine, after engine_start(); or the control thread.
  */

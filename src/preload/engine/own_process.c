@@ -27,6 +27,7 @@
 static struct {
 	struct uiommufd_caller caller;
 	struct uiommufd_caller_ops ops;
+	uint64_t inherited; /* pages that are pinned for the parent of this process */
 } program;
 
 int own_process_install(int fd, struct uiommufd_file *file, int access, struct node node)
@@ -152,4 +153,13 @@ void own_process_fork_child(void)
 	program.caller.pid = getpid();
 	/* Locks on memory are not inherited (mlock(2)), and neither is what is charged for them. */
 	program.caller.locked_pages = 0;
+	program.inherited = program.caller.pinned_pages;
+}
+
+void own_process_locked(uint64_t *pinned, uint64_t *locked)
+{
+	const uint64_t all = __atomic_load_n(&program.caller.pinned_pages, __ATOMIC_RELAXED);
+
+	*pinned = all > program.inherited ? all - program.inherited : 0;
+	*locked = __atomic_load_n(&program.caller.locked_pages, __ATOMIC_RELAXED);
 }

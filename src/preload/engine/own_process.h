@@ -25,4 +25,7 @@ int own_process_install(int fd, struct uiommufd_file *file, int access, struct n
 /* In the child of a fork: the caller is another process now. */
 void own_process_fork_child(void);
 
+/* How many pages it has pinned, and locked, for DMA: of what the kernel does not see. */
+void own_process_locked(uint64_t *pinned, uint64_t *locked);
+
 #endif

@@ -5,7 +5,10 @@
  * Invariants:
  * - neither chunks nor blocks are ever given back;
  * - a description in a slot has a reference, the slot's;
- * - an item without references is being filled, being emptied, or free.
+ * - an item without references is being filled, being emptied, or free; or `closing`.
+ *
+ * A slot has `closing` while its descriptor is being closed: look-ups wait for that, as they would
+ * find the placeholder of the file that is gone.
  *
  * So a look-up needs no lock. A description that a reader found in a slot may be closed and become
  * another one before the reader has its reference, but it is memory of this type at any time. The
@@ -15,6 +18,7 @@
 #include "preload/process/fdtable.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -41,6 +45,8 @@ struct slot {
 	_Atomic(struct item *) item;
 	_Atomic unsigned char hint;
 };
+
+static struct item closing;
 
 /* Most programs never need another. */
 static struct slot first_chunk[CHUNK_SLOTS];
@@ -159,8 +165,12 @@ struct description *fdtable_get(int fd)
 	if (!slot)
 		return NULL;
 	while ((item = atomic_load_explicit(&slot->item, memory_order_acquire))) {
-		if (!ref_get_live(&item->refs))
-			continue; /* it is being closed: the slot has changed already */
+		if (!ref_get_live(&item->refs)) {
+			/* The slot has changed already, or does soon. */
+			if (item == &closing)
+				sched_yield();
+			continue;
+		}
 		if (atomic_load_explicit(&slot->item, memory_order_acquire) == item)
 			return &item->description;
 		description_put(&item->description);
@@ -175,6 +185,13 @@ GENERAL_REGISTERS bool fdtable_has(int fd)
 	return slot && atomic_load_explicit(&slot->item, memory_order_relaxed);
 }
 
+static struct description *exchange(struct slot *slot, struct item *item)
+{
+	struct item *old = atomic_exchange_explicit(&slot->item, item, memory_order_acq_rel);
+
+	return old && old != &closing ? &old->description : NULL;
+}
+
 struct description *fdtable_exchange(int fd, struct description *description)
 {
 	struct slot *slot = slot_at(fd);
@@ -182,10 +199,25 @@ struct description *fdtable_exchange(int fd, struct description *description)
 
 	assert(!item || ref_read(&item->refs));
 	assert(!item || slot);
-	if (!slot)
-		return NULL;
-	return (struct description *)atomic_exchange_explicit(&slot->item, item,
-							      memory_order_acq_rel);
+	return slot ? exchange(slot, item) : NULL;
+}
+
+struct description *fdtable_close_begin(int fd)
+{
+	struct slot *slot = slot_at(fd);
+
+	return slot ? exchange(slot, &closing) : NULL;
+}
+
+void fdtable_close_end(int fd)
+{
+	struct slot *slot = slot_at(fd);
+	struct item *expected = &closing;
+
+	/* Else the number stands for another file already. */
+	if (slot)
+		atomic_compare_exchange_strong_explicit(&slot->item, &expected, NULL,
+							memory_order_acq_rel, memory_order_relaxed);
 }
 
 int fdtable_next(unsigned int from, unsigned int last)

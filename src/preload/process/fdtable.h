@@ -53,6 +53,13 @@ GENERAL_REGISTERS bool fdtable_has(int fd);
  */
 struct description *fdtable_exchange(int fd, struct description *description);
 
+/*
+ * The same for nothing, around the system call that closes @fd: look-ups of other threads wait for
+ * fdtable_close_end(). Context: inside the engine, where no handler of a signal may look it up.
+ */
+struct description *fdtable_close_begin(int fd);
+void fdtable_close_end(int fd);
+
 /* Makes sure that the table has a slot for @fd. False: no memory, or too large a number. */
 bool fdtable_reserve(int fd);
 

@@ -3,6 +3,7 @@
 #include "preload/process/path_names.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/dev_names.h"
 #include "preload/start/layout.h"
@@ -135,9 +136,12 @@ static bool is_binary(const char *name)
 	       (strncmp(name, "resource", 8) == 0 && name[8] >= '0' && name[8] <= '9');
 }
 
-bool path_is_text(const char *name)
+bool path_size(const char *name, mode_t mode, uint64_t *size)
 {
-	return strncmp(name, "/sys/", 5) == 0 && !is_binary(strrchr(name, '/') + 1);
+	if (strncmp(name, "/sys/", 5) != 0 || (S_ISREG(mode) && is_binary(strrchr(name, '/') + 1)))
+		return false;
+	*size = S_ISREG(mode) ? PATH_TEXT_SIZE : 0;
+	return true;
 }
 
 /* Whether all of @text is one decimal number: *@number. */

@@ -8,6 +8,8 @@
 #define PRELOAD_PROCESS_PATH_NAMES_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 /* Emulated files that are more than the file in the shadow root. */
 enum node_kind {
@@ -59,8 +61,11 @@ enum {
 	PATH_TEXT_SIZE = 4096, /* what a text of sysfs says that it has [SYSFS-RULES.2] */
 };
 
-/* Whether the file @name is a text of sysfs; others there have bytes, and their real size. */
-bool path_is_text(const char *name);
+/*
+ * Whether sysfs says of the file @name of @mode that it has *@size bytes, whatever it has: of a
+ * text, a link, or a directory [SYSFS-RULES].
+ */
+bool path_size(const char *name, mode_t mode, uint64_t *size);
 
 /* The name of the PCI device in whose directory of sysfs @path is. False: it is in none. */
 bool path_bdf(const char *path, char bdf[PATH_BDF]);
