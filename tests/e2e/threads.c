@@ -312,7 +312,8 @@ static void a_descriptor_that_another_thread_closes_is_EBADF(void)
 		pthread_t thread;
 		void *error;
 
-		CHECK(fd >= 0 && pthread_create(&thread, NULL, call_until_it_fails, &fd) == 0);
+		CHECK(fd >= 0);
+		CHECK(pthread_create(&thread, NULL, call_until_it_fails, &fd) == 0);
 		sched_yield();
 		close(fd);
 		pthread_join(thread, &error);
