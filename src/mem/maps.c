@@ -5,26 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "base/fail.h"
 #include "base/sys.h"
+#include "mem/kept_file.h"
 
 enum {
 	TEXT_SIZE = 16384
 };
 
-/*
- * The list of the process that has called maps_keep(). A number that it has closed is recognised by
- * the inode.
- */
-static struct {
-	int fd; /* -1: none */
-	pid_t pid;
-	dev_t dev;
-	ino_t ino;
-} kept = {.fd = -1};
+/* The list of the process that has called maps_keep(). */
+static struct kept_file kept = KEPT_FILE_NONE;
 
 int maps_open_at(struct maps *maps, int fd)
 {
@@ -48,44 +40,16 @@ int maps_open(struct maps *maps)
 	return rc;
 }
 
-static pid_t this_process(void)
-{
-	return (pid_t)sys_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
-}
-
-static bool is_kept(void)
-{
-	struct stat st;
-
-	return kept.fd >= 0 && kept.pid == this_process() &&
-	       !sys_call(SYS_fstat, kept.fd, (long)&st, 0, 0, 0, 0) && st.st_dev == kept.dev &&
-	       st.st_ino == kept.ino;
-}
-
 void maps_keep(void)
 {
-	struct stat st;
-	int fd;
-
-	fd = is_kept() || sys_confined() ? -1 : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	fd = sys_move_away(fd);
-	if (sys_call(SYS_fstat, fd, (long)&st, 0, 0, 0, 0)) {
-		(void)sys_close(fd);
-		return;
-	}
-	kept.fd = fd;
-	kept.pid = this_process();
-	kept.dev = st.st_dev;
-	kept.ino = st.st_ino;
+	kept_file_open(&kept, "/proc/self/maps", O_RDONLY);
 }
 
 int maps_open_kept(struct maps *maps)
 {
 	int rc = maps_open(maps);
 
-	return (rc == -EPERM || rc == -ENOENT || rc == -EACCES) && is_kept()
+	return (rc == -EPERM || rc == -ENOENT || rc == -EACCES) && kept_file_is_open(&kept)
 		       ? maps_open_at(maps, kept.fd)
 		       : rc;
 }

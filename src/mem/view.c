@@ -17,20 +17,13 @@
 #include "base/sys.h"
 #include "iova/iova_set.h"
 #include "mem/index.h"
-
-/* The kernel's memory file of one process. */
-struct memory_file {
-	int fd; /* -1: not open */
-	pid_t pid;
-	dev_t dev;
-	ino_t ino;
-};
+#include "mem/kept_file.h"
 
 atomic_bool view_restricted;
 
 static struct lock view_lock = LOCK_INIT(LOCK_VIEW);
 static struct iova_set restricted GUARDED_BY(view_lock);
-static struct memory_file memory GUARDED_BY(view_lock) = {.fd = -1};
+static struct kept_file memory GUARDED_BY(view_lock) = KEPT_FILE_NONE;
 
 /* The whole pages that [@va, @va + @len) touches. False: there are none. */
 static bool range_of(uint64_t va, uint64_t len, struct iova_range *range)
@@ -46,42 +39,10 @@ static bool range_of(uint64_t va, uint64_t len, struct iova_range *range)
 
 /* ---- the kernel's memory file ---- */
 
-static pid_t this_process(void)
-{
-	return (pid_t)sys_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
-}
-
-/* Whether memory.fd is what was opened in this process. */
-static bool memory_is_open(void) REQUIRES(view_lock)
-{
-	struct stat st;
-
-	lock_assert_held(&view_lock);
-	return memory.fd >= 0 && memory.pid == this_process() &&
-	       !sys_call(SYS_fstat, memory.fd, (long)&st, 0, 0, 0, 0) && st.st_dev == memory.dev &&
-	       st.st_ino == memory.ino;
-}
-
 static void open_memory(void) REQUIRES(view_lock)
 {
-	struct stat st;
-	int fd;
-
 	lock_assert_held(&view_lock);
-	if (memory.fd >= 0 && memory.pid != this_process())
-		(void)sys_close(
-			memory.fd); /* the parent's; a number closed behind us is another's */
-	memory.fd = -1;
-	fd = sys_confined() ? -EPERM : sys_open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	fd = sys_move_away(fd);
-	if (sys_call(SYS_fstat, fd, (long)&st, 0, 0, 0, 0)) {
-		(void)sys_close(fd);
-		return;
-	}
-	memory = (struct memory_file){
-		.fd = fd, .pid = this_process(), .dev = st.st_dev, .ino = st.st_ino};
+	kept_file_open(&memory, "/proc/self/mem", O_RDWR);
 }
 
 /* The descriptor, or -1. */
@@ -90,8 +51,7 @@ static int memory_fd(void)
 	int fd;
 
 	lock_acquire(&view_lock);
-	if (!memory_is_open())
-		open_memory();
+	open_memory();
 	fd = memory.fd;
 	lock_release(&view_lock);
 	return fd;
@@ -100,8 +60,7 @@ static int memory_fd(void)
 void view_keep(void)
 {
 	lock_acquire(&view_lock);
-	if (!memory_is_open())
-		open_memory();
+	open_memory();
 	lock_release(&view_lock);
 }
 
@@ -116,7 +75,7 @@ int view_restrict(uint64_t va, uint64_t len)
 		return 0;
 	lock_acquire(&view_lock);
 	rc = iova_set_add(&restricted, range);
-	if (!rc && !memory_is_open())
+	if (!rc)
 		open_memory();
 	atomic_store_explicit(&view_restricted, restricted.count != 0, memory_order_relaxed);
 	lock_release(&view_lock);
