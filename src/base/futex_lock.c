@@ -64,9 +64,7 @@ enum {
 };
 
 #ifdef __x86_64__
-
-/* What the last look has found: threads rarely move. */
-static atomic_bool is_far;
+#define LOOKS_ARE_TIMED true
 
 static inline uint64_t clock_now(void)
 {
@@ -75,6 +73,17 @@ static inline uint64_t clock_now(void)
 	__asm__ volatile("lfence\n\trdtsc\n\tlfence" : "=a"(low), "=d"(high) : : "memory");
 	return (uint64_t)high << 32 | low;
 }
+#else
+#define LOOKS_ARE_TIMED false
+
+static inline uint64_t clock_now(void)
+{
+	return 0;
+}
+#endif
+
+/* What the last look has found: threads rarely move. Where looks are not timed, the lock is far. */
+static atomic_bool is_far = !LOOKS_ARE_TIMED;
 
 /* How many pauses to wait after a look at @lock, *@state, which came after @gap of them. */
 static unsigned int look(const struct futex_lock *lock, const struct waiting *waiting,
@@ -97,23 +106,6 @@ static unsigned int first_gap(const struct waiting *waiting)
 {
 	return atomic_load_explicit(&is_far, memory_order_relaxed) ? waiting->far : waiting->near;
 }
-
-#else
-
-static unsigned int look(const struct futex_lock *lock, const struct waiting *waiting,
-			 unsigned int gap, uint32_t *state)
-{
-	(void)gap;
-	*state = atomic_load_explicit(&lock->state, memory_order_relaxed);
-	return waiting->far;
-}
-
-static unsigned int first_gap(const struct waiting *waiting)
-{
-	return waiting->far;
-}
-
-#endif
 
 /*
  * Takes the lock, in the state @taken, if it becomes free soon, also while others sleep: to queue
