@@ -59,9 +59,7 @@ static int memory_fd(void)
 
 void view_keep(void)
 {
-	lock_acquire(&view_lock);
-	open_memory();
-	lock_release(&view_lock);
+	(void)memory_fd();
 }
 
 /* ---- ranges ---- */
