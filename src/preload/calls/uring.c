@@ -96,18 +96,14 @@ static void rings_unlock(const struct defer_section *section)
 	defer_end(section);
 }
 
-/* The record of @fd, or a free one; NULL: there are too many. */
-static struct ring *place_for(int fd)
+/* The record with @number; 0: a free one. NULL: there is none. */
+static struct ring *with_number(int number)
 {
-	struct ring *place = NULL;
-
 	for (int i = 0; i < RINGS; i++) {
-		if (rings[i].number == fd + 1)
+		if (rings[i].number == number)
 			return &rings[i];
-		if (!rings[i].number && !place)
-			place = &rings[i];
 	}
-	return place;
+	return NULL;
 }
 
 /* Whether @fd, open or not, is a ring. */
@@ -136,10 +132,12 @@ static bool record(int fd, const struct ring_params *params)
 	struct ring *place;
 
 	rings_lock(&section);
-	place = place_for(fd);
+	place = with_number(fd + 1);
+	if (!place)
+		place = with_number(0);
 	if (!place) {
 		forget_closed();
-		place = place_for(fd);
+		place = with_number(0);
 	}
 	if (place)
 		*place = (struct ring){.number = fd + 1, .params = *params};
@@ -150,16 +148,14 @@ static bool record(int fd, const struct ring_params *params)
 static bool find_recorded(int fd, struct ring_params *params)
 {
 	struct defer_section section;
-	bool found = false;
+	const struct ring *ring;
 
 	rings_lock(&section);
-	for (int i = 0; i < RINGS && !found; i++) {
-		found = rings[i].number == fd + 1;
-		if (found)
-			*params = rings[i].params;
-	}
+	ring = with_number(fd + 1);
+	if (ring)
+		*params = ring->params;
 	rings_unlock(&section);
-	return found;
+	return ring != NULL;
 }
 
 /* Whether both are descriptors of one file. */
