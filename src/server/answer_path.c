@@ -13,7 +13,6 @@
 #include <linux/capability.h>
 #include <linux/openat2.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,6 +20,7 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "preload/engine/status_text.h"
 #include "server/answer_memory.h"
 #include "server/files.h"
 #include "server/mapped.h"
@@ -44,31 +44,6 @@ static void join(const char *from, char text[PATH_MAX])
 	memmove(text + len + 1, text, strlen(text) + 1);
 	memcpy(text, from, len);
 	text[len] = '/';
-}
-
-/*
- * "self" and "thread-self" of /proc are the server's where the server opens something, and nothing
- * can be told of what they lead to: makes them the program's in @path, if more follows.
- */
-static void name_process(const struct request *request, char path[PATH_MAX])
-{
-	static const char *const links[] = {"/proc/self/", "/proc/thread-self/"};
-	const int pid = (int)request->client->caller.pid, tid = (int)request->call->pid;
-	char text[PATH_MAX];
-
-	for (unsigned int i = 0; i < 2; i++) {
-		const size_t len = strlen(links[i]);
-		int written;
-
-		if (strncmp(path, links[i], len) != 0)
-			continue;
-		written = i ? snprintf(text, sizeof(text), "/proc/%d/task/%d/%s", pid, tid,
-				       path + len)
-			    : snprintf(text, sizeof(text), "/proc/%d/%s", pid, path + len);
-		if (written < PATH_MAX)
-			strcpy(path, text);
-		return;
-	}
 }
 
 /* Whether a program has changed its root: from then on each path of any program is looked at. */
@@ -108,10 +83,10 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 		strcpy(text, from);
 		from[0] = '\0';
 	}
-	name_process(request, text);
+	proc_link_name_process(request, text);
 	union_walk(path, from, text, follow);
 	if (path->kind == UNION_REAL)
-		name_process(request, path->name);
+		proc_link_name_process(request, path->name);
 	return path->kind != UNION_FOREIGN;
 }
 
@@ -273,7 +248,7 @@ static struct answer open_emulated(struct request *request, const struct union_p
 /* A copy of /proc/PID/status of a program that has pinned memory, which the kernel does not see. */
 static int copy_status(const struct request *request, const char *path)
 {
-	const pid_t pid = proc_file_status_of(path, request->client->caller.pid);
+	const pid_t pid = status_text_process(path, request->client->caller.pid);
 	struct client *client = pid ? client_find(pid) : NULL;
 	uint64_t pinned, locked;
 

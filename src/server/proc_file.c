@@ -136,21 +136,6 @@ void proc_file_name(int proc, char name[PROC_FILE_NAME])
 	name[strcspn(name, "\n")] = '\0';
 }
 
-pid_t proc_file_status_of(const char *path, pid_t self)
-{
-	static const char proc[] = "/proc/", own[] = "self/";
-	unsigned long pid;
-	char *end;
-
-	if (strncmp(path, proc, sizeof(proc) - 1) != 0)
-		return 0;
-	path += sizeof(proc) - 1;
-	if (strncmp(path, own, sizeof(own) - 1) == 0)
-		return strcmp(path + sizeof(own) - 1, "status") == 0 ? self : 0;
-	pid = strtoul(path, &end, 10);
-	return end != path && strcmp(end, "/status") == 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
-}
-
 int proc_file_status(pid_t pid, uint64_t pinned, uint64_t locked)
 {
 	int proc = proc_file_open(pid), fd, rc = -ENOENT;

@@ -33,9 +33,6 @@ bool proc_file_owns(int proc, const struct stat *st);
 /* The name of the process or thread with the directory @proc; "": it has ended. */
 void proc_file_name(int proc, char name[PROC_FILE_NAME]);
 
-/* The number of the process whose status @path names, of the program @self; 0: it names none. */
-pid_t proc_file_status_of(const char *path, pid_t self);
-
 /*
  * A descriptor of a copy of the status of @pid, in which @pinned pages are pinned, and @locked more
  * are locked than the system knows of. A negative errno: it cannot be made.

@@ -56,6 +56,22 @@ static const char *behind_process(const char *path, pid_t self, pid_t *pid)
 	return *pid > 0 && *text == '/' ? text + 1 : NULL;
 }
 
+void proc_link_name_process(const struct request *request, char path[PATH_MAX])
+{
+	const int pid = (int)request->client->caller.pid, tid = (int)request->call->pid;
+	const char *of_process = behind(path, "/proc/self/");
+	const char *of_thread = behind(path, "/proc/thread-self/");
+	char text[PATH_MAX];
+	int len = PATH_MAX;
+
+	if (of_process)
+		len = snprintf(text, sizeof(text), "/proc/%d/%s", pid, of_process);
+	else if (of_thread)
+		len = snprintf(text, sizeof(text), "/proc/%d/task/%d/%s", pid, tid, of_thread);
+	if (len < PATH_MAX)
+		strcpy(path, text);
+}
+
 static bool find_link(const struct request *request, const char *path, struct link *link)
 {
 	const pid_t self = request->client->caller.pid;

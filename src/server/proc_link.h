@@ -26,6 +26,12 @@ bool proc_link_read(const struct request *request, const char *path, bool follow
 int proc_link_enter(const struct request *request, const char *path, const char **rest);
 void proc_link_leave(const struct request *request, int task);
 
+/*
+ * "self" and "thread-self" of /proc are the server's where the server opens something, and nothing
+ * can be told of what they lead to: makes them the program's in @path, if more follows.
+ */
+void proc_link_name_process(const struct request *request, char path[PATH_MAX]);
+
 /* At most nine digits at *@text, which is moved behind them, are a number; negative: none is. */
 int proc_link_number(const char **text);
 

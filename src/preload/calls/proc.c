@@ -107,20 +107,6 @@ out_close:
 
 /* ---- status ---- */
 
-static bool is_own_status(const char *path)
-{
-	static const char proc[] = "/proc/", own[] = "self/status";
-	int pid = 0, used = 0;
-
-	if (strncmp(path, proc, sizeof(proc) - 1) != 0)
-		return false;
-	path += sizeof(proc) - 1;
-	if (strcmp(path, own) == 0)
-		return true;
-	return sscanf(path, "%d/status%n", &pid, &used) == 1 && used && path[used] == '\0' &&
-	       pid == getpid();
-}
-
 enum {
 	STATUS_TEXT = 65536, /* bytes of the longest: there may be many groups */
 };
@@ -165,7 +151,7 @@ static int open_status(const char *path, int flags)
 	if (!path || path[0] != '/' || path[1] != 'p' || flags & (O_ACCMODE | O_PATH | O_DIRECTORY))
 		return -1;
 	own_process_locked(&pinned, &locked);
-	if ((!pinned && !locked) || !is_own_status(path))
+	if ((!pinned && !locked) || status_text_process(path, getpid()) != getpid())
 		return -1;
 	fd = copy_status(path, flags, pinned, locked);
 	if (fd >= 0)

@@ -13,6 +13,21 @@
 
 static const char lock_name[] = "\nVmLck:", pin_name[] = "\nVmPin:";
 
+pid_t status_text_process(const char *path, pid_t self)
+{
+	static const char proc[] = "/proc/", own[] = "self/";
+	unsigned long pid;
+	char *end;
+
+	if (strncmp(path, proc, sizeof(proc) - 1) != 0)
+		return 0;
+	path += sizeof(proc) - 1;
+	if (strncmp(path, own, sizeof(own) - 1) == 0)
+		return strcmp(path + sizeof(own) - 1, "status") == 0 ? self : 0;
+	pid = strtoul(path, &end, 10);
+	return end != path && strcmp(end, "/status") == 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
+}
+
 static uint64_t sum(const char *line, uint64_t pages)
 {
 	return strtoull(line + sizeof(pin_name) - 1, NULL, 10) + (pages << PAGE_SHIFT) / 1024;

@@ -4,6 +4,10 @@
 #define PRELOAD_ENGINE_STATUS_TEXT_H
 
 #include <stdint.h>
+#include <sys/types.h>
+
+/* The number of the process whose status @path names, of the program @self; 0: it names none. */
+pid_t status_text_process(const char *path, pid_t self);
 
 /*
  * Writes @text, a whole status, to @fd with @pinned pages more in VmPin and @locked more in VmLck,
