@@ -34,20 +34,22 @@ bool system_has_index(const struct machine *machine, unsigned int index)
 	return exists(machine->sysfs, "class/vfio-dev", name);
 }
 
-bool system_has_group(const struct machine *machine, unsigned int group)
+static bool has_group(const char *sysfs, unsigned int group)
 {
 	char name[32];
 
 	snprintf(name, sizeof(name), "%u", group);
-	return exists(machine->sysfs, "kernel/iommu_groups", name);
+	return exists(sysfs, "kernel/iommu_groups", name);
+}
+
+bool system_has_group(const struct machine *machine, unsigned int group)
+{
+	return has_group(machine->sysfs, group);
 }
 
 bool run_has_group(const struct machine *machine, unsigned int group)
 {
-	char name[32];
-
-	snprintf(name, sizeof(name), "%u", group);
-	return machine->run_sysfs && exists(machine->run_sysfs, "kernel/iommu_groups", name);
+	return machine->run_sysfs && has_group(machine->run_sysfs, group);
 }
 
 /* @least, or one more than the highest number among the names in @bytes of @entries. */
