@@ -134,13 +134,12 @@ static bool find(struct request *request, int dirfd, uint64_t path, bool follow,
 	*answer = answer_by_kernel();
 	if (!answer_path_resolve(request, dirfd, path, follow, at))
 		return false;
-	*name = at->kind == UNION_REAL ? at->name : at->shadow;
-	if (at->kind == UNION_MISSING)
-		*answer = answer_result(at->error);
-	else if (lstat(*name, st))
-		*answer = answer_result(-errno);
-	else
+	*name = answer_path_name(at, answer);
+	if (!*name)
+		return false;
+	if (!lstat(*name, st))
 		return true;
+	*answer = answer_result(-errno);
 	return false;
 }
 
