@@ -219,6 +219,8 @@ def a_second_device_joins_a_running_program():
     assert holder.ask("quiet") == "quiet"
     second.end()
     holder.end()
+    # By the thread that finds that nobody has it open any more: the next test would see it go.
+    wait_until(lambda: not os.path.exists("/dev/vfio/78"))
 
 
 def nodes_are_made_and_removed_for_who_watches():
