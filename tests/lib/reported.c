@@ -42,3 +42,10 @@ bool reported(const char *text)
 	close(fd);
 	return got > 0 && strstr(lines, text);
 }
+
+bool reported_soon(const char *text)
+{
+	for (unsigned int i = 0; i < 30000 && !reported(text); i++)
+		usleep(1000);
+	return reported(text);
+}

@@ -15,4 +15,7 @@ int report_file_clear(void);
 /* Whether @text was said since then. */
 bool reported(const char *text);
 
+/* The same of what another thread is about to say: false after half a minute without it. */
+bool reported_soon(const char *text);
+
 #endif
