@@ -5,17 +5,18 @@
  * of vfork(2) has its parent's. So `process` is cleared by the kernel in a fork, and each use of a
  * slot begins with the thread's number. Whatever is not as expected is left to the system call.
  *
- * Nothing here but system calls, so that it may be done anywhere. A handler that interrupts a call
- * in this thread finds the slot busy; if it does not return, it stays busy, and the thread goes on
- * without.
+ * Nothing here but system calls, so that it may be done anywhere. All signals wait until the call
+ * has been answered, as they wait for a system call: a handler that jumps out of one, or cancels
+ * the thread, would leave the server writing to memory that is something else by then.
  *
- * Cost: a system call for the thread's number; one to wake the server and one to wait, unless both
- * sides are still looking.
+ * Cost: a system call for the thread's number, and two for its signals; one to wake the server and
+ * one to wait, unless both sides are still looking.
  */
 #include "client/client_slot.h"
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -47,7 +48,7 @@ enum {
 	ASLEEP = 16,
 	/* Times that a process opens its slots: the former memory stays, which may be in use. */
 	OPENINGS = 8,
-	/* Times that a request to the server is made again which a signal has ended. */
+	/* Times that a request to the server is made again which the kernel has ended. */
 	ATTEMPTS = 100,
 };
 
@@ -65,10 +66,37 @@ static _Atomic(struct process *) process;
 static __thread struct {
 	long tid;
 	struct call_slot *slot; /* NULL: none */
-	volatile int busy;
-	unsigned int pause;  /* calls that are made without */
-	unsigned int asleep; /* calls that are waited for asleep */
+	volatile int busy;	/* in a call, maybe of another thread with the same variables */
+	unsigned int pause;	/* calls that are made without */
+	unsigned int asleep;	/* calls that are waited for asleep */
 } self;
+
+/* ---- signals ---- */
+
+enum {
+	SIGNALS = 64, /* of the kernel, among them those that C libraries keep for themselves */
+};
+
+typedef uint64_t signal_set;
+
+static bool set_mask(const signal_set *mask, signal_set *before)
+{
+	return raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, (long)before, SIGNALS / 8, 0,
+			0) == 0;
+}
+
+static bool hold_signals(signal_set *before)
+{
+	const signal_set all = ~UINT64_C(0);
+
+	return set_mask(&all, before);
+}
+
+/* Handlers of those that have come run now, and need not return. */
+static void release_signals(const signal_set *before)
+{
+	(void)set_mask(before, NULL);
+}
 
 /* ---- opening ---- */
 
@@ -88,7 +116,7 @@ static struct process *make_process(void)
 	return expected;
 }
 
-/* Asks the server, by a system call that a signal ends if it comes before the server has it. */
+/* Asks the server, by a system call that work of the kernel may end before the server has it. */
 static long ask_server(long request, long arg)
 {
 	long rc = -EINTR;
@@ -282,21 +310,28 @@ static bool ask(struct call_slot *slot, long number, const uint64_t args[6])
 	return true;
 }
 
+/* With signals held. */
+static bool call(long number, const uint64_t args[6], long *value)
+{
+	struct process *mine = opened();
+	struct call_slot *slot = mine ? own_slot(mine) : NULL;
+
+	if (!slot || !ask(slot, number, args) || !await(slot) || slot->by_kernel)
+		return false;
+	*value = slot->value;
+	return true;
+}
+
 bool client_slot_call(long number, const uint64_t args[6], long *value)
 {
-	struct process *mine;
-	struct call_slot *slot;
-	bool answered = false;
+	signal_set before;
+	bool answered;
 
-	if (self.busy)
+	if (self.busy || !hold_signals(&before))
 		return false;
 	self.busy = 1;
-	mine = opened();
-	slot = mine ? own_slot(mine) : NULL;
-	if (slot && ask(slot, number, args) && await(slot) && !slot->by_kernel) {
-		*value = slot->value;
-		answered = true;
-	}
+	answered = call(number, args, value);
 	self.busy = 0;
+	release_signals(&before);
 	return answered;
 }

@@ -11,7 +11,7 @@
  * negative errno, in *@value. False: nothing has happened, and the system call is to be made.
  *
  * Context: any thread, also in a handler of a signal. Waits as the system call does: handlers run
- * meanwhile, and do not interrupt it.
+ * when it has been answered.
  */
 bool client_slot_call(long number, const uint64_t args[6], long *value);
 

@@ -399,6 +399,34 @@ static void a_handler_may_jump_out_of_a_call(void)
 	}
 	start_timer(0);
 	CHECK(destroys(fd, new_ioas(fd)));
+	CHECK(gets_slot(fd, UNKNOWN(12)));
+	close(fd);
+}
+
+/* What a call writes to may be something else after a jump out of it. */
+static void nothing_is_written_after_a_jump_out_of_a_call(void)
+{
+	const struct sigaction act = {.sa_handler = leave_by_a_jump, .sa_flags = SA_NODEFER};
+	const int fd = open_context();
+	static volatile struct ioas_alloc cmd;
+
+	handled = 0;
+	CHECK(gets_slot(fd, UNKNOWN(13)));
+	CHECK(sigaction(SIGALRM, &act, NULL) == 0);
+	if (sigsetjmp(behind, 1)) {
+		cmd.out_ioas_id = UINT32_MAX;
+		usleep(PERIOD_US);
+		CHECK(cmd.out_ioas_id == UINT32_MAX);
+	}
+	if (handled < ROUNDS) {
+		start_timer(1 + (unsigned int)handled % PERIOD_US);
+		for (;;) {
+			cmd.size = sizeof(cmd);
+			(void)ioctl(fd, IOMMU_IOAS_ALLOC, &cmd);
+			(void)destroys(fd, (int)cmd.out_ioas_id);
+		}
+	}
+	start_timer(0);
 	close(fd);
 }
 
@@ -445,9 +473,9 @@ int main(void)
 		TEST(slots_that_are_cleared_are_asked_for_again),
 		TEST(the_file_of_slots_cannot_be_made_shorter),
 		TEST(signals_do_not_interrupt_calls),
-		TEST(threads_may_end_in_a_call),
-		/* The last: its thread has no slot any more. */
 		TEST(a_handler_may_jump_out_of_a_call),
+		TEST(nothing_is_written_after_a_jump_out_of_a_call),
+		TEST(threads_may_end_in_a_call),
 	};
 
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
