@@ -12,7 +12,6 @@
  * base it was trapped, if not near it, 1 byte whether there are vector registers and those of SVE,
  * then the general registers, 8 bytes each, the vector registers, predicates and those of SVE.
  */
-#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "fuzz.h"
 #include "preload/trap/a64_decode.h"
 #include "preload/trap/a64_sve.h"
+#include "require.h"
 
 enum {
 	ALL = 255,
@@ -41,9 +41,9 @@ static uint64_t first, end; /* of what was accessed */
 
 static int access_memory(uint64_t addr, size_t len)
 {
-	assert(len && len <= LARGEST_ACCESS && !(len & (len - 1)));
-	assert(addr % len == 0 && addr >> 56 == 0);
-	assert(!refused);
+	require(len && len <= LARGEST_ACCESS && !(len & (len - 1)));
+	require(addr % len == 0 && addr >> 56 == 0);
+	require(!refused);
 	if (!allowed) {
 		refused = true;
 		return -1;
@@ -52,9 +52,9 @@ static int access_memory(uint64_t addr, size_t len)
 		allowed--;
 	if (first == end)
 		first = end = addr;
-	assert(addr == a64_untagged(end) || (gaps && a64_untagged(addr - end) < Z_BYTES));
+	require(addr == a64_untagged(end) || (gaps && a64_untagged(addr - end) < Z_BYTES));
 	end = first + a64_untagged(addr - first) + len;
-	assert(end - first <= LARGEST_STRUCTURE);
+	require(end - first <= LARGEST_STRUCTURE);
 	return 0;
 }
 
@@ -79,15 +79,15 @@ static void check_registers(uint32_t word, const struct a64_registers *registers
 {
 	unsigned int changed = 0;
 
-	assert(machine.pc == before.pc + A64_BYTES);
+	require(machine.pc == before.pc + A64_BYTES);
 	for (unsigned int n = 0; n < 31; n++)
 		changed += machine.x[n] != before.x[n];
-	assert(changed <= 3);
-	assert(machine.sp == before.sp || a64_bits(word, 5, 5) == A64_ZERO);
+	require(changed <= 3);
+	require(machine.sp == before.sp || a64_bits(word, 5, 5) == A64_ZERO);
 	for (unsigned int n = 0; n < 32; n++)
-		assert(registers->v_written >> n & 1 || a64_is_sve(word) ||
-		       !memcmp(machine.v[n], before.v[n], A64_V_BYTES));
-	assert(registers->v || !registers->v_written);
+		require(registers->v_written >> n & 1 || a64_is_sve(word) ||
+			!memcmp(machine.v[n], before.v[n], A64_V_BYTES));
+	require(registers->v || !registers->v_written);
 }
 
 static enum insn_result emulate(uint32_t word, struct a64_registers *registers, uint64_t addr)
@@ -98,13 +98,13 @@ static enum insn_result emulate(uint32_t word, struct a64_registers *registers, 
 	first = end = 0;
 	refused = false;
 	result = a64_emulate(word, registers, addr, &memory);
-	assert((result == INSN_REFUSED) == refused);
+	require((result == INSN_REFUSED) == refused);
 	if (result == INSN_DONE) {
-		assert(a64_untagged(addr - first) < end - first);
+		require(a64_untagged(addr - first) < end - first);
 		check_registers(word, registers);
 	} else {
-		assert(refused || first == end);
-		assert(!memcmp(&machine, &before, sizeof(machine)));
+		require(refused || first == end);
+		require(!memcmp(&machine, &before, sizeof(machine)));
 	}
 	return result;
 }

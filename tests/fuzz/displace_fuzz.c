@@ -8,7 +8,6 @@
  *
  * Input: steps of 4 bytes: what, where, how many pages, and the target.
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 #include "base/log.h"
 #include "fuzz.h"
 #include "mem/displace.h"
+#include "require.h"
 
 enum {
 	PAGES = 16, /* of addresses, and of IOVAs */
@@ -94,7 +94,7 @@ static void reserve(unsigned int at, unsigned int count)
 	void *got = mmap(address(at), count * PAGE_SIZE, PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
-	assert(got == address(at));
+	require(got == address(at));
 }
 
 static void map_fresh(unsigned int at, unsigned int count)
@@ -102,7 +102,7 @@ static void map_fresh(unsigned int at, unsigned int count)
 	void *got = mmap(address(at), count * PAGE_SIZE, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
-	assert(got == address(at));
+	require(got == address(at));
 	model_fresh(at, count);
 }
 
@@ -131,10 +131,10 @@ static void step_map(const struct step *step)
 	int rc = ioctl_of(IOMMU_IOAS_MAP, &cmd);
 
 	if (!all_are(state.program, step->at, step->count, true) || !free) {
-		assert(rc == -EFAULT || rc == -EEXIST);
+		require(rc == -EFAULT || rc == -EEXIST);
 		return;
 	}
-	assert(!rc);
+	require(!rc);
 	memcpy(state.device + step->to, state.program + step->at, step->count * sizeof(int));
 	state.length[step->to] = step->count;
 }
@@ -152,7 +152,7 @@ static void step_unmap(const struct step *step)
 	if (!state.length[step->at])
 		return;
 	rc = ioctl_of(IOMMU_IOAS_UNMAP, &cmd);
-	assert(!rc);
+	require(!rc);
 	for (unsigned int i = 0; i < state.length[step->at]; i++)
 		state.device[step->at + i] = NONE;
 	state.length[step->at] = 0;
@@ -182,7 +182,7 @@ static void step_discard(const struct step *step)
 	    !displace(step, DISPLACE_MADVISE, true))
 		return;
 	rc = madvise(address(step->at), step->count * PAGE_SIZE, MADV_DONTNEED);
-	assert(!rc);
+	require(!rc);
 	model_fresh(step->at, step->count);
 }
 
@@ -200,7 +200,7 @@ static void step_move(const struct step *step)
 			     (uintptr_t)address(step->to));
 	if (rc < 0)
 		return;
-	assert(rc == (long)(uintptr_t)address(step->to));
+	require(rc == (long)(uintptr_t)address(step->to));
 	memcpy(moved, state.program + step->at, step->count * sizeof(int));
 	reserve(step->at, step->count);
 	model_gone(step->at, step->count);
@@ -221,7 +221,7 @@ static void step_write(const struct step *step)
 	if (by_device) {
 		rc = uiommufd_dma_write(state.endpoint, UIOMMUFD_NO_PASID, iova(step->at), &last,
 					sizeof(last));
-		assert(!rc);
+		require(!rc);
 	} else {
 		memcpy(address(step->at), &last, sizeof(last));
 	}
@@ -238,13 +238,13 @@ static void check(void)
 	for (unsigned int i = 0; i < PAGES; i++) {
 		if (state.program[i] != NONE) {
 			memcpy(&found, address(i), sizeof(found));
-			assert(found == state.content[state.program[i]]);
+			require(found == state.content[state.program[i]]);
 		}
 		if (state.device[i] == NONE)
 			continue;
 		rc = uiommufd_dma_read(state.endpoint, UIOMMUFD_NO_PASID, iova(i), &found,
 				       sizeof(found));
-		assert(!rc && found == state.content[state.device[i]]);
+		require(!rc && found == state.content[state.device[i]]);
 	}
 }
 
@@ -258,22 +258,22 @@ static void set_up_once(void)
 	log_set_level(LOG_LEVEL_ERROR); /* each displacement is a line */
 	displace_enable();
 	state.memory = mmap(NULL, PAGES * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert(state.memory != MAP_FAILED);
+	require(state.memory != MAP_FAILED);
 	rc = uiommufd_guard_memory();
-	assert(!rc);
+	require(!rc);
 	rc = uiommufd_iommu_create("amd", "fuzz", &state.iommu);
-	assert(!rc);
+	require(!rc);
 	rc = uiommufd_open(NULL, &state.ctx);
-	assert(!rc);
+	require(!rc);
 	rc = ioctl_of(IOMMU_IOAS_ALLOC, &alloc);
-	assert(!rc);
+	require(!rc);
 	state.ioas = pt_id = alloc.out_ioas_id;
 	rc = uiommufd_endpoint_create(state.iommu, "device", &state.endpoint);
-	assert(!rc);
+	require(!rc);
 	rc = uiommufd_endpoint_bind(state.endpoint, state.ctx, &id);
-	assert(!rc);
+	require(!rc);
 	rc = uiommufd_endpoint_attach(state.endpoint, UIOMMUFD_NO_PASID, &pt_id);
-	assert(!rc);
+	require(!rc);
 }
 
 static void set_up(void)
@@ -293,7 +293,7 @@ static void tear_down(void)
 		.size = sizeof(cmd), .ioas_id = state.ioas, .length = UINT64_MAX};
 	int rc = ioctl_of(IOMMU_IOAS_UNMAP, &cmd);
 
-	assert(!rc || rc == -ENOENT);
+	require(!rc || rc == -ENOENT);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -9,7 +9,6 @@
  * Input: steps of a byte that says what, and its arguments; an input that ends early reads as
  * zeros.
  */
-#include <assert.h>
 #include <string.h>
 
 #include <uiommufd/vfio.h>
@@ -17,6 +16,7 @@
 #include "../lib/e1000_rig.h"
 #include "base/log.h"
 #include "fuzz.h"
+#include "require.h"
 
 enum {
 	MAX_STEPS = 96,
@@ -35,7 +35,7 @@ static void start_device(void)
 		return;
 	started = true;
 	log_set_level(LOG_LEVEL_ERROR);
-	assert(!e1000_open(&t, NULL, 0));
+	require(!e1000_open(&t, NULL, 0));
 }
 
 /* Registers that matter, by a byte; all others by two. */
@@ -123,16 +123,16 @@ static void expect_good_device(void)
 {
 	const uint8_t first = 0x02;
 
-	assert(!rig_ioctl(&t.rig, VFIO_DEVICE_RESET, NULL));
+	require(!rig_ioctl(&t.rig, VFIO_DEVICE_RESET, NULL));
 	rig_set_pci_command(&t.rig, 7);
 	e1000_start(&t, RCTL_UPE | RCTL_MPE | RCTL_SECRC);
 	for (unsigned int i = 0; i < 100; i++)
-		assert(e1000_data_at(&t, STAMP)[i] == 0xee);
+		require(e1000_data_at(&t, STAMP)[i] == 0xee);
 	memset(e1000_data_at(&t, STAMP), first, 100);
 	e1000_send(&t, STAMP, 100, 0, 0);
-	assert(e1000_wait(&t, &frame));
-	assert(frame.len == 100 && !memcmp(frame.data, e1000_data_at(&t, STAMP), 100));
-	assert(!rig_ioctl(&t.rig, VFIO_DEVICE_RESET, NULL));
+	require(e1000_wait(&t, &frame));
+	require(frame.len == 100 && !memcmp(frame.data, e1000_data_at(&t, STAMP), 100));
+	require(!rig_ioctl(&t.rig, VFIO_DEVICE_RESET, NULL));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,7 +2,6 @@
 /* The hostile program's memory and descriptors, and what it does with them. */
 #include "hostile.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "require.h"
 
 enum {
 	ARENA_SIZE = HOSTILE_PAGES * 4096,
@@ -161,9 +161,9 @@ void hostile_finish(struct hostile *program)
 	for (int i = 0; i < HOSTILE_FILES; i++)
 		if (program->files[i])
 			file_put(program->files[i]);
-	assert(program->caller.refs == 1);
-	assert(program->caller.pinned_pages == 0);
-	assert(program->caller.locked_pages == 0);
+	require(program->caller.refs == 1);
+	require(program->caller.pinned_pages == 0);
+	require(program->caller.locked_pages == 0);
 }
 
 /* ---- what it does ---- */

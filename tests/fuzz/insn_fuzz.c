@@ -10,12 +10,12 @@
  * Input: 1 byte how many accesses succeed (255: all), 15 bytes of code, 1 byte how many of them can
  * be read, then registers, 8 bytes each, and the state of the vector registers.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "preload/trap/insn.h"
+#include "require.h"
 
 #if defined(__x86_64__)
 
@@ -31,7 +31,7 @@ static unsigned int done;
 
 static int access_memory(size_t len)
 {
-	assert(len && len <= LARGEST_ACCESS);
+	require(len && len <= LARGEST_ACCESS);
 	if (!allowed)
 		return -1;
 	if (allowed != ALL)
@@ -101,15 +101,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	result = insn_emulate(code, len, &context, fuzz_bytes(&input, 8), &memory);
 	if (result == INSN_UNKNOWN || (result == INSN_REFUSED && !done)) {
-		assert(!memcmp(&was.uc_mcontext.gregs, &context.uc_mcontext.gregs,
-			       sizeof(was.uc_mcontext.gregs)));
-		assert(!memcmp(before, frame, sizeof(before)));
-		assert(result == INSN_REFUSED || !done);
+		require(!memcmp(&was.uc_mcontext.gregs, &context.uc_mcontext.gregs,
+				sizeof(was.uc_mcontext.gregs)));
+		require(!memcmp(before, frame, sizeof(before)));
+		require(result == INSN_REFUSED || !done);
 	} else if (result == INSN_DONE) {
 		uint64_t moved = (uint64_t)context.uc_mcontext.gregs[REG_RIP] -
 				 (uint64_t)was.uc_mcontext.gregs[REG_RIP];
 
-		assert(moved <= len);
+		require(moved <= len);
 	}
 	return 0;
 }

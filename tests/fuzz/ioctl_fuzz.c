@@ -11,7 +11,6 @@
  * Input: one byte of options, then steps; each takes what it needs, and an input that ends early
  * reads as zeros. tests/fuzz/make_corpus.py writes the same format.
  */
-#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -25,6 +24,7 @@
 #include "hostile.h"
 #include "iommu/iommu.h"
 #include "mock/test_abi.h"
+#include "require.h"
 #include "shape.h"
 
 enum {
@@ -144,7 +144,7 @@ static void step_dma(struct fuzz_state *state)
 		break;
 	default:
 		if (!uiommufd_translate(endpoint, pasid, iova, UIOMMUFD_PROT_READ, &addr, &run))
-			assert(run);
+			require(run);
 		break;
 	}
 }

@@ -7,12 +7,12 @@
  *
  * Input: the text.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "machine/machine.h"
+#include "require.h"
 
 /* *@text: @machine, from malloc(). */
 static void write_machine(const struct machine *machine, char **text)
@@ -20,8 +20,8 @@ static void write_machine(const struct machine *machine, char **text)
 	size_t len;
 	FILE *out = open_memstream(text, &len);
 
-	assert(out);
-	assert(!machine_format(machine, out));
+	require(out);
+	require(!machine_format(machine, out));
 	fclose(out);
 }
 
@@ -36,12 +36,12 @@ static struct machine *read_machine(const void *text, size_t len)
 	if (machine_create(&machine))
 		return NULL;
 	in = fmemopen((void *)text, len, "r");
-	assert(in);
+	require(in);
 	rc = machine_parse(machine, in, error, sizeof(error));
 	fclose(in);
 	if (!rc)
 		return machine;
-	assert(rc < 0 && error[0] && !strchr(error, '\n'));
+	require(rc < 0 && error[0] && !strchr(error, '\n'));
 	machine_destroy(machine);
 	return NULL;
 }
@@ -57,10 +57,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	machine_destroy(machine);
 
 	machine = read_machine(written, strlen(written));
-	assert(machine);
+	require(machine);
 	write_machine(machine, &again);
 	machine_destroy(machine);
-	assert(strcmp(written, again) == 0);
+	require(strcmp(written, again) == 0);
 	free(written);
 	free(again);
 	return 0;

@@ -8,7 +8,6 @@
  * Input: which model; whether the rest is a stream, or changes of a good one (offset, value), whose
  * checksum is mended, so that the model sees them.
  */
-#include <assert.h>
 #include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "devices/devices.h"
 #include "fuzz.h"
 #include "migrate.h"
+#include "require.h"
 
 enum {
 	MODELS = 3,
@@ -125,12 +125,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rc = rig_load(&s->rig, stream, s->good.len);
 		free(stream);
 	}
-	assert(!rc || rc == -EINVAL);
+	require(!rc || rc == -EINVAL);
 	if (!rc) {
-		assert(rig_state(&s->rig) == VFIO_DEVICE_STATE_RUNNING);
+		require(rig_state(&s->rig) == VFIO_DEVICE_STATE_RUNNING);
 		use(&s->rig);
 	}
 	rc = rig_ioctl(&s->rig, VFIO_DEVICE_RESET, NULL);
-	assert(!rc && rig_state(&s->rig) == VFIO_DEVICE_STATE_RUNNING);
+	require(!rc && rig_state(&s->rig) == VFIO_DEVICE_STATE_RUNNING);
 	return 0;
 }

@@ -9,7 +9,6 @@
  * Input: 1 byte of options (bit 0 a link at the end is followed, bit 1 again after ENOENT, bit 2
  * links of the real system at once, bits 4-6 the directory that the path begins in), then the path.
  */
-#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,7 @@
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
+#include "require.h"
 
 enum {
 	LONGEST = 2 * PATH_MAX,
@@ -48,16 +48,16 @@ static void make(const char *path, const char *link)
 	for (char *slash = real + strlen(root); (slash = strchr(slash + 1, '/'));) {
 		*slash = '\0';
 		rc = mkdir(real, 0700);
-		assert(!rc || errno == EEXIST);
+		require(!rc || errno == EEXIST);
 		*slash = '/';
 	}
 	if (link) {
 		rc = symlink(link, real);
-		assert(!rc);
+		require(!rc);
 		return;
 	}
 	fd = open(real, O_WRONLY | O_CREAT, 0600);
-	assert(fd >= 0);
+	require(fd >= 0);
 	close(fd);
 }
 
@@ -104,15 +104,15 @@ static void check(const struct path_at *at)
 	char real[PATH_MAX];
 
 	if (!at->shadow) {
-		assert(at->path != at->text || !root_strip(at->path));
+		require(at->path != at->text || !root_strip(at->path));
 		return;
 	}
-	assert(at->resolved && at->resolved[0] == '/' && path_is_candidate(at->resolved));
-	assert(strncmp(at->path, root, strlen(root)) == 0);
-	assert(strcmp(at->path + strlen(root), at->resolved) == 0);
+	require(at->resolved && at->resolved[0] == '/' && path_is_candidate(at->resolved));
+	require(strncmp(at->path, root, strlen(root)) == 0);
+	require(strcmp(at->path + strlen(root), at->resolved) == 0);
 	/* What the walk did not find the kernel does not find either, whatever dots follow. */
 	if (at->follow && realpath(at->path, real))
-		assert(root_strip(real));
+		require(root_strip(real));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

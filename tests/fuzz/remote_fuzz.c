@@ -9,7 +9,6 @@
  * Input: bytes for the program, which choose what it does next; and for the server, which spoil its
  * answers. Both come from the same input, from its two ends; when it ends, answers are good.
  */
-#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include "fuzz.h"
 #include "liar.h"
 #include "mem/guard.h"
+#include "require.h"
 #include "vfio_rig.h"
 
 enum {
@@ -304,7 +304,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	liar_stop(&liar);
 	munmap(program.memory, PAGES * PAGE);
 	close(program.file);
-	assert(lowest_free() == before);
+	require(lowest_free() == before);
 	(void)before;
 	return 0;
 }

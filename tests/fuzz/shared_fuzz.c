@@ -13,7 +13,6 @@
  * and six arguments; before those of a call through shared memory, its number and the state of the
  * slot.
  */
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -36,6 +35,7 @@
 #include "base/world.h"
 #include "fuzz.h"
 #include "mem/guard.h"
+#include "require.h"
 #include "server/answer.h"
 #include "server/answer_memory.h"
 #include "server/attendant.h"
@@ -189,9 +189,9 @@ static void open_files(void)
 		struct uiommufd_file *file;
 		int end;
 
-		assert(!files_open(nodes[i].node, nodes[i].path, uiommufd_caller_self(), &file));
-		assert(!opened_make(file, nodes[i].node, NULL, &end));
-		assert(dup2(end, FIRST_FD + i) == FIRST_FD + i);
+		require(!files_open(nodes[i].node, nodes[i].path, uiommufd_caller_self(), &file));
+		require(!opened_make(file, nodes[i].node, NULL, &end));
+		require(dup2(end, FIRST_FD + i) == FIRST_FD + i);
 		close(end);
 	}
 }
@@ -208,7 +208,7 @@ static void *map_memory(int fd, void *at)
 	void *memory = mmap(at, MEMORY_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_SHARED | (at ? MAP_FIXED_NOREPLACE : 0), fd, 0);
 
-	assert(memory != MAP_FAILED && (!at || memory == at));
+	require(memory != MAP_FAILED && (!at || memory == at));
 	return memory;
 }
 
@@ -217,7 +217,7 @@ static void start_program(void)
 	int fd = memfd_create("program", MFD_CLOEXEC);
 	void *there;
 
-	assert(fd >= 0 && !ftruncate(fd, MEMORY_SIZE));
+	require(fd >= 0 && !ftruncate(fd, MEMORY_SIZE));
 	program.memory = map_memory(fd, NULL);
 	there = map_memory(fd, (void *)MEMORY);
 	close(fd);
@@ -229,9 +229,9 @@ static void start_program(void)
 		for (;;)
 			pause();
 	}
-	assert(program.pid > 0);
+	require(program.pid > 0);
 	/* Its addresses mean nothing here. */
-	assert(!munmap(there, MEMORY_SIZE));
+	require(!munmap(there, MEMORY_SIZE));
 	close_files();
 }
 
@@ -239,17 +239,17 @@ static void end_program(void)
 {
 	pid_t ended;
 
-	assert(!kill(program.pid, SIGKILL));
+	require(!kill(program.pid, SIGKILL));
 	/* The fuzzer has a timer. */
 	do
 		ended = waitpid(program.pid, NULL, 0);
 	while (ended < 0 && errno == EINTR);
-	assert(ended == program.pid);
+	require(ended == program.pid);
 	program.pid = 0;
 	opened_drain();
 	mapped_sweep();
-	assert(!displace_possible());
-	assert(!munmap(program.memory, MEMORY_SIZE));
+	require(!displace_possible());
+	require(!munmap(program.memory, MEMORY_SIZE));
 }
 
 static void fill_memory(struct fuzz_input *input)
@@ -284,11 +284,11 @@ static void put(const char *name, const char *text)
 
 	snprintf(path, sizeof(path), "%s/%s", root, name);
 	if (!text) {
-		assert(!mkdir(path, 0700));
+		require(!mkdir(path, 0700));
 		return;
 	}
 	out = fopen(path, "we");
-	assert(out);
+	require(out);
 	fputs(text, out);
 	fclose(out);
 }
@@ -327,16 +327,16 @@ static void start(void)
 	if (started)
 		return;
 	started = true;
-	assert(mkdtemp(root));
+	require(mkdtemp(root));
 	(void)atexit(clean_up);
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
 		put(entries[i].name, entries[i].text);
 	log_set_sink(say_nothing, NULL);
 	union_set_root(root);
 	displace_enable();
-	assert(!files_build_machine(root));
-	assert(!opened_start());
-	assert(!guard_install());
+	require(!files_build_machine(root));
+	require(!opened_start());
+	require(!guard_install());
 }
 
 /* ---- calls ---- */
@@ -365,7 +365,7 @@ static uint64_t argument(struct fuzz_input *input)
 static void check(const struct answer *answer)
 {
 	if (answer->kind == ANSWER_RESULT)
-		assert(answer->value >= 0 || answer->value >= -MOST_ERRNO);
+		require(answer->value >= 0 || answer->value >= -MOST_ERRNO);
 }
 
 /* A call that the thread has not made, in a slot that it changes as it likes. */
@@ -382,15 +382,15 @@ static void call_through_slot(pid_t pid, struct fuzz_input *input)
 	if (!attendant.client)
 		return;
 	attendant.task = proc_file_open(pid);
-	assert(attendant.task >= 0);
+	require(attendant.task >= 0);
 	attendant_answer(&attendant);
 	close(attendant.task);
 	uiommufd_caller_put(&attendant.client->caller);
 	answer.value = slot.value;
 	check(&answer);
-	assert(atomic_load(&slot.state) == SLOT_IDLE);
-	assert(slot.by_kernel || slot.number == SYS_ioctl || slot.number == SYS_pread64 ||
-	       slot.number == SYS_pwrite64);
+	require(atomic_load(&slot.state) == SLOT_IDLE);
+	require(slot.by_kernel || slot.number == SYS_ioctl || slot.number == SYS_pread64 ||
+		slot.number == SYS_pwrite64);
 }
 
 static void call(pid_t pid, struct fuzz_input *input)
@@ -408,7 +408,7 @@ static void call(pid_t pid, struct fuzz_input *input)
 		notif.data.args[i] = argument(input);
 	if (answer_memory_is_kernels(&notif) || client_begin(&request))
 		return;
-	assert(!world_enter());
+	require(!world_enter());
 	answer = answer_call(&request);
 	check(&answer);
 	world_leave();

@@ -7,13 +7,13 @@
  *
  * Input: the text.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
 #include "cmd/state.h"
 #include "fuzz.h"
+#include "require.h"
 
 enum {
 	MOST_OUTPUT = 1 << 26
@@ -48,14 +48,14 @@ static void render(struct json_object *state, bool all,
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 
-	assert(out);
+	require(out);
 	rendering(state, all, out);
 	fclose(out);
-	assert(len < MOST_OUTPUT);
+	require(len < MOST_OUTPUT);
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
 
-		assert((c >= ' ' && c != 0x7f) || c == '\n' || c == '\t');
+		require((c >= ' ' && c != 0x7f) || c == '\n' || c == '\t');
 	}
 	free(text);
 }
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct json_object *state;
 	char *text = malloc(size + 1);
 
-	assert(text);
+	require(text);
 	memcpy(text, data, size);
 	text[size] = '\0';
 	text_clean(text, size);

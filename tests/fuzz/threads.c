@@ -8,7 +8,6 @@
  * What must hold: nothing crashes, no thread waits for ever (an alarm ends the process), and once
  * all is closed nothing is referenced or pinned.
  */
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -25,6 +24,7 @@
 #include "iommufd/entry/ctx_file.h"
 #include "machine/machine.h"
 #include "mock/mock.h"
+#include "require.h"
 #include "shape.h"
 
 enum {
@@ -364,9 +364,9 @@ int main(void)
 		replace_slot(i, NULL);
 	machine_destroy(machine);
 	printf("%u calls, %u succeeded\n", calls, successes);
-	assert(caller.refs == 1);
-	assert(caller.pinned_pages == 0);
-	assert(caller.locked_pages == 0);
+	require(caller.refs == 1);
+	require(caller.pinned_pages == 0);
+	require(caller.locked_pages == 0);
 	hostile_finish(&memory);
 	return EXIT_SUCCESS;
 }

@@ -10,7 +10,6 @@
  *
  * Input: steps; each takes what it needs, and an input that ends early reads as zeros.
  */
-#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>

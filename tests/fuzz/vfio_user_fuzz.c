@@ -11,7 +11,6 @@
  * an input that ends early reads as zeros. A message is a command, a byte of how, a length, and the
  * payload, whose fields are made plausible where how says so.
  */
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -25,6 +24,7 @@
 #include "fuzz.h"
 #include "machine/machine.h"
 #include "mem/guard.h"
+#include "require.h"
 #include "vfio_user/session.h"
 
 enum {
@@ -60,7 +60,7 @@ static void deliver(struct client *client, const struct vu_message *request, uin
 {
 	struct vu_message *reply = vu_message_create(len);
 
-	assert(reply);
+	require(reply);
 	reply->header = request->header;
 	reply->header.flags = VU_TYPE_REPLY | (answer == ANSWER_ERROR ? VU_ERROR : 0);
 	if (answer == ANSWER_OTHER_COMMAND)
@@ -77,7 +77,7 @@ static void answer_dma(struct client *client, const struct vu_message *request)
 	struct vu_dma_access access;
 	uint32_t len = sizeof(access);
 
-	assert(request->len >= sizeof(access));
+	require(request->len >= sizeof(access));
 	memcpy(&access, request->payload, sizeof(access));
 	if (request->header.command == VU_DMA_READ)
 		len += (uint32_t)access.count;
@@ -98,7 +98,7 @@ static void *run_client(void *arg)
 	struct vu_message *message;
 
 	while (!vu_channel_receive(&client->theirs, -1, &message)) {
-		assert(!message->fd_count);
+		require(!message->fd_count);
 		if (message->header.flags & VU_TYPE_MASK)
 			atomic_fetch_add(&client->replies, 1);
 		else
@@ -178,7 +178,7 @@ static struct vu_message *next_message(struct fuzz_input *input)
 	const unsigned int kind = fds ? fuzz_byte(input) : 0;
 	struct vu_message *message = vu_message_create(len);
 
-	assert(message);
+	require(message);
 	message->header = (struct vu_header){
 		.id = 1,
 		.command = command % 20,
@@ -218,7 +218,7 @@ static void agree(struct client *client)
 {
 	struct vu_message *message = vu_message_create(sizeof(struct vu_version));
 
-	assert(message);
+	require(message);
 	message->header.command = VU_VERSION;
 	message->header.flags = VU_NO_REPLY;
 	if (!vu_session_handle(client->session, message))
@@ -243,7 +243,7 @@ static void run(struct client *client, struct vfio_device *device, bool agreed)
 	pthread_join(thread, NULL);
 	vu_session_destroy(client->session);
 	/* A client that is given up gets none any more. */
-	assert(atomic_load(&client->replies) <= expected);
+	require(atomic_load(&client->replies) <= expected);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -269,7 +269,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run(&client, machine_device(machine, 0), options & 1);
 	after = dup(STDERR_FILENO);
 	close(after);
-	assert(after == lowest);
+	require(after == lowest);
 	vu_channel_destroy(&client.ours);
 	vu_channel_destroy(&client.theirs);
 	machine_destroy(machine);
