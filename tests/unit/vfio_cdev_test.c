@@ -224,6 +224,7 @@ static void a_bind_whose_answer_cannot_be_written_is_undone(void **state)
 
 	rig->read_only = &bind;
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, &bind), -EFAULT);
+	rig->read_only = NULL;
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_INFO, &info), -EINVAL);
 	assert_int_equal(rig_iommu(rig, IOMMU_DESTROY, &destroy), -ENOENT);
 	assert_int_equal(rig_bind(rig), 0);
