@@ -31,7 +31,7 @@ static void remove_shares(const char *parent)
 void run_clean_up(struct tree *tree)
 {
 	char parent[PATH_MAX];
-	const bool shared = user_share_directory(tree->root, parent);
+	const bool shared = user_share_directory(tree->root, parent, sizeof(parent));
 
 	tree_remove(tree);
 	if (!shared)

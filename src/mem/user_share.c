@@ -28,11 +28,11 @@ static int format_name(char name[PATH_MAX], const char *directory, uint32_t uid)
 	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-bool user_share_directory(const char *root, char directory[PATH_MAX])
+bool user_share_directory(const char *root, char *directory, size_t size)
 {
 	char *slash;
 
-	if (snprintf(directory, PATH_MAX, "%s", root) >= PATH_MAX)
+	if ((size_t)snprintf(directory, size, "%s", root) >= size)
 		return false;
 	slash = strrchr(directory, '/');
 	if (!slash || slash == directory)

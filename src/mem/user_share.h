@@ -14,6 +14,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct user_share {
@@ -23,10 +24,10 @@ struct user_share {
 };
 
 /*
- * Where the tables are for programs whose shadow root is @root: in the directory that it is in.
- * False: it is in none of its own.
+ * Where the tables are for programs whose shadow root is @root: in the directory that it is in, which
+ * is written to @directory, of @size bytes. False: it is in none of its own.
  */
-bool user_share_directory(const char *root, char directory[PATH_MAX]);
+bool user_share_directory(const char *root, char *directory, size_t size);
 
 /*
  * Opens the table of @uid in @directory, and takes a word of it, which is 0. The caller owns it

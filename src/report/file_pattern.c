@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/file_pattern.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-void file_pattern_expand(const char *pattern, char path[PATH_MAX])
+#include "base/alloc.h"
+
+char *file_pattern_expand(const char *pattern)
 {
+	char *path = alloc_zeroed(PATH_MAX);
 	size_t len = 0;
 
+	if (!path)
+		return NULL;
 	for (; *pattern && len + 16 < PATH_MAX; pattern++) {
 		if (pattern[0] == '%' && pattern[1] == 'p')
 			len += (size_t)snprintf(path + len, PATH_MAX - len, "%d", (int)getpid());
@@ -19,6 +25,7 @@ void file_pattern_expand(const char *pattern, char path[PATH_MAX])
 			pattern++;
 	}
 	path[len] = '\0';
+	return path;
 }
 
 bool file_pattern_varies(const char *pattern)

@@ -3,11 +3,10 @@
 #ifndef REPORT_FILE_PATTERN_H
 #define REPORT_FILE_PATTERN_H
 
-#include <limits.h>
 #include <stdbool.h>
 
-/* Writes the name for this process to @path; cuts what is too long. */
-void file_pattern_expand(const char *pattern, char path[PATH_MAX]);
+/* The name for this process, at most PATH_MAX - 1 bytes; free with alloc_free(). NULL: no memory. */
+char *file_pattern_expand(const char *pattern);
 
 /* Whether it is another name in each process. */
 bool file_pattern_varies(const char *pattern);

@@ -254,7 +254,7 @@ static void share_accounts(const char *root)
 	char directory[PATH_MAX];
 
 	account_set_locked_by_system(client_locked_by_system);
-	if (user_share_directory(root, directory))
+	if (user_share_directory(root, directory, sizeof(directory)))
 		account_share(directory);
 }
 

@@ -16,11 +16,14 @@
 #include "preload/start/root.h"
 
 /*
- * Attributes are read and written in calls on VFIO's files, on the program's stack: a thread of
- * User Mode Linux has 16 KiB, so these buffers are not of PATH_MAX.
+ * All this happens in calls on VFIO's files, on the program's stack: a thread of User Mode Linux
+ * has 16 KiB, so no buffer is of PATH_MAX.
  */
 enum {
 	DEVICE_DIR = 128,			     /* a device's folder below the root */
+	ENTRY_PATH = DEVICE_DIR + 64,		     /* an entry */
+	PLACE_PATH = ROOT_MAX + 32 + ENTRY_PATH,     /* the same with the root */
+	ASIDE_PATH = PLACE_PATH + 32,		     /* and another name for it */
 	TEXT_PATH = ROOT_MAX + DEVICE_DIR + 256 + 2, /* an attribute of it */
 };
 
@@ -43,66 +46,66 @@ static unsigned int group_of(struct vfio_device *device)
 }
 
 /* Entry number @at of what a driver has to do with @device. False: there are fewer. */
-static bool driver_entry(struct vfio_device *device, unsigned int at, char path[PATH_MAX])
+static bool driver_entry(struct vfio_device *device, unsigned int at, char path[ENTRY_PATH])
 {
 	const unsigned int index = vfio_device_index(device);
-	char dir[PATH_MAX];
+	char dir[DEVICE_DIR];
 
 	directory_of(device, dir);
 	switch (at) {
 	case 0:
-		return snprintf(path, PATH_MAX, "%.*s/driver", PATH_MAX - 32, dir);
+		return snprintf(path, ENTRY_PATH, "%s/driver", dir);
 	case 1:
-		return snprintf(path, PATH_MAX, LAYOUT_SYS_PCI "/drivers/vfio-pci/%s",
+		return snprintf(path, ENTRY_PATH, LAYOUT_SYS_PCI "/drivers/vfio-pci/%s",
 				vfio_device_name(device));
 	case 2:
-		return snprintf(path, PATH_MAX, "%.*s/vfio-dev", PATH_MAX - 32, dir);
+		return snprintf(path, ENTRY_PATH, "%s/vfio-dev", dir);
 	case 3:
-		return snprintf(path, PATH_MAX, LAYOUT_SYS_VFIO "/vfio%u", index);
+		return snprintf(path, ENTRY_PATH, LAYOUT_SYS_VFIO "/vfio%u", index);
 	case 4:
-		return snprintf(path, PATH_MAX, LAYOUT_SYS_NUMBERS "%u:%u", LAYOUT_CDEV_MAJOR,
+		return snprintf(path, ENTRY_PATH, LAYOUT_SYS_NUMBERS "%u:%u", LAYOUT_CDEV_MAJOR,
 				index);
 	case 5:
-		return snprintf(path, PATH_MAX, DEV_CDEV, index);
+		return snprintf(path, ENTRY_PATH, DEV_CDEV, index);
 	default:
 		return false;
 	}
 }
 
-static bool group_entry(struct vfio_device *device, unsigned int at, char path[PATH_MAX])
+static bool group_entry(struct vfio_device *device, unsigned int at, char path[ENTRY_PATH])
 {
 	const unsigned int group = group_of(device);
 
 	switch (at) {
 	case 0:
-		return snprintf(path, PATH_MAX, LAYOUT_SYS_CLASS_GROUPS "/%u", group);
+		return snprintf(path, ENTRY_PATH, LAYOUT_SYS_CLASS_GROUPS "/%u", group);
 	case 1:
-		return snprintf(path, PATH_MAX, LAYOUT_SYS_VIRTUAL "/vfio/%u", group);
+		return snprintf(path, ENTRY_PATH, LAYOUT_SYS_VIRTUAL "/vfio/%u", group);
 	case 2:
-		return snprintf(path, PATH_MAX, LAYOUT_SYS_NUMBERS "%u:%u", LAYOUT_GROUP_MAJOR,
+		return snprintf(path, ENTRY_PATH, LAYOUT_SYS_NUMBERS "%u:%u", LAYOUT_GROUP_MAJOR,
 				group);
 	case 3:
-		return snprintf(path, PATH_MAX, DEV_GROUP, group);
+		return snprintf(path, ENTRY_PATH, DEV_GROUP, group);
 	default:
 		return false;
 	}
 }
 
 /* The directory goes last, as one of the others is found through it. */
-static bool device_entry(struct vfio_device *device, unsigned int at, char path[PATH_MAX])
+static bool device_entry(struct vfio_device *device, unsigned int at, char path[ENTRY_PATH])
 {
-	char dir[PATH_MAX];
+	char dir[DEVICE_DIR];
 
 	switch (at) {
 	case 0:
-		return snprintf(path, PATH_MAX, LAYOUT_SYS_PCI "/devices/%s",
+		return snprintf(path, ENTRY_PATH, LAYOUT_SYS_PCI "/devices/%s",
 				vfio_device_name(device));
 	case 1:
-		return snprintf(path, PATH_MAX, LAYOUT_SYS_GROUPS "/%u/devices/%s",
+		return snprintf(path, ENTRY_PATH, LAYOUT_SYS_GROUPS "/%u/devices/%s",
 				group_of(device), vfio_device_name(device));
 	case 2:
 		directory_of(device, dir);
-		return snprintf(path, PATH_MAX, "%.*s/iommu/devices/%s", PATH_MAX - 64, dir,
+		return snprintf(path, ENTRY_PATH, "%s/iommu/devices/%s", dir,
 				vfio_device_name(device));
 	case 3:
 		directory_of(device, path);
@@ -113,7 +116,7 @@ static bool device_entry(struct vfio_device *device, unsigned int at, char path[
 }
 
 static bool entry_at(enum entry_set set, struct vfio_device *device, unsigned int at,
-		     char path[PATH_MAX])
+		     char path[ENTRY_PATH])
 {
 	switch (set) {
 	case ENTRIES_DRIVER:
@@ -124,20 +127,20 @@ static bool entry_at(enum entry_set set, struct vfio_device *device, unsigned in
 		return device_entry(device, at, path);
 	case ENTRIES_IOMMU_GROUP:
 		return at == 0 &&
-		       snprintf(path, PATH_MAX, LAYOUT_SYS_GROUPS "/%u", group_of(device));
+		       snprintf(path, ENTRY_PATH, LAYOUT_SYS_GROUPS "/%u", group_of(device));
 	}
 	return false;
 }
 
 /* Where the entry @path is in the root, and where it is while it is absent. */
-static void places_of(const char *path, char there[PATH_MAX], char absent[PATH_MAX])
+static void places_of(const char *path, char there[PLACE_PATH], char absent[PLACE_PATH])
 {
 	char *name;
 
-	snprintf(there, PATH_MAX, "%s%s", root_path(), path);
-	snprintf(absent, PATH_MAX, "%s/" LAYOUT_ABSENT "/", root_path());
+	snprintf(there, PLACE_PATH, "%s%s", root_path(), path);
+	snprintf(absent, PLACE_PATH, "%s/" LAYOUT_ABSENT "/", root_path());
 	name = absent + strlen(absent);
-	snprintf(name, (size_t)(absent + PATH_MAX - name), "%s", path);
+	snprintf(name, (size_t)(absent + PLACE_PATH - name), "%s", path);
 	while ((name = strchr(name, '/')))
 		*name = '!';
 }
@@ -175,11 +178,11 @@ static int move_node(const char *from, const char *to)
 /* A directory of a device that was there before may be in the way: it gets a name of its own. */
 static int move_away(const char *there, const char *absent)
 {
-	char aside[PATH_MAX];
+	char aside[ASIDE_PATH];
 	int rc = move(there, absent);
 
 	for (unsigned int i = 0; (rc == -ENOTEMPTY || rc == -EEXIST) && i < 1000; i++) {
-		snprintf(aside, sizeof(aside), "%.4000s.%u", absent, i);
+		snprintf(aside, sizeof(aside), "%s.%u", absent, i);
 		if (move(absent, aside) == 0)
 			rc = move(there, absent);
 	}
@@ -188,7 +191,7 @@ static int move_away(const char *there, const char *absent)
 
 bool entries_are_there(enum entry_set set, struct vfio_device *device)
 {
-	char path[PATH_MAX], there[PATH_MAX], absent[PATH_MAX];
+	char path[ENTRY_PATH], there[PLACE_PATH], absent[PLACE_PATH];
 	struct stat st;
 
 	(void)entry_at(set, device, 0, path);
@@ -198,7 +201,7 @@ bool entries_are_there(enum entry_set set, struct vfio_device *device)
 
 int entries_take(enum entry_set set, struct vfio_device *device)
 {
-	char path[PATH_MAX], there[PATH_MAX], absent[PATH_MAX];
+	char path[ENTRY_PATH], there[PLACE_PATH], absent[PLACE_PATH];
 	int rc;
 
 	for (unsigned int at = 0; entry_at(set, device, at, path); at++) {
@@ -213,7 +216,7 @@ int entries_take(enum entry_set set, struct vfio_device *device)
 /* In the opposite order, so that the first entry is there when all are. */
 int entries_put(enum entry_set set, struct vfio_device *device)
 {
-	char path[PATH_MAX], there[PATH_MAX], absent[PATH_MAX];
+	char path[ENTRY_PATH], there[PLACE_PATH], absent[PLACE_PATH];
 	unsigned int count = 0;
 	int rc = 0;
 

@@ -87,10 +87,10 @@ bool memlock_permits(uint64_t len)
 
 void memlock_init(void)
 {
-	char directory[PATH_MAX];
+	char directory[ROOT_MAX + 1];
 
 	take_limit();
 	account_set_locked_by_system(locked_by_system);
-	if (user_share_directory(root_path(), directory))
+	if (user_share_directory(root_path(), directory, sizeof(directory)))
 		account_share(directory);
 }

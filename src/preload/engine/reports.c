@@ -2,11 +2,13 @@
 /* The settings are a file in the shadow root, which the command has written. */
 #include "preload/engine/reports.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "checker/advice.h"
 #include "checker/call_report.h"
@@ -46,13 +48,12 @@ static void read_settings(struct report_settings *settings)
 
 static void open_log(const char *pattern)
 {
-	char path[PATH_MAX];
-	int rc;
+	char *path = file_pattern_expand(pattern);
+	const int rc = path ? log_open(path) : -ENOMEM;
 
-	file_pattern_expand(pattern, path);
-	rc = log_open(path);
 	if (rc)
-		log_error("%s: %s", path, strerror(-rc));
+		log_error("%s: %s", path ? path : pattern, strerror(-rc));
+	alloc_free(path);
 }
 
 /*

@@ -6,9 +6,12 @@
  */
 #include "preload/engine/watch.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -92,33 +95,58 @@ static bool is_listed(const char *path)
 	return false;
 }
 
-/* Makes the file of this process. 0 or a negative errno. */
-static int make_file(const char *path)
+/* Writes the name of the file of this process to the list. 0 or a negative errno. */
+static int list_file(const char *path)
 {
-	char line[PATH_MAX + 1], list[ROOT_MAX + 32];
-	int len, fd, rc;
+	const struct iovec line[] = {
+		{.iov_base = (void *)(uintptr_t)path, .iov_len = strlen(path)},
+		{.iov_base = "\n", .iov_len = 1},
+	};
+	char list[ROOT_MAX + 32];
+	long rc;
+	int fd;
 
-	if (is_listed(path))
-		return 0;
-	len = snprintf(line, sizeof(line), "%s\n", settings.header ? settings.header : "[{}");
-	rc = trace_file_create(path, line, (size_t)len);
-	if (rc)
-		return rc;
 	snprintf(list, sizeof(list), "%s/" LAYOUT_TRACES, root_path());
 	fd = sys_open(list, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	len = snprintf(line, sizeof(line), "%s\n", path);
-	rc = (int)sys_write(fd, line, (size_t)len);
+	rc = sys_call(SYS_writev, fd, (long)line, 2, 0, 0, 0);
 	(void)sys_close(fd);
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? (int)rc : 0;
 }
 
-/* The name of the file of this process; it exists if 0 is returned. */
-static int prepare_file(char path[PATH_MAX])
+/* Makes the file of this process. 0 or a negative errno. */
+static int make_file(const char *path)
 {
-	file_pattern_expand(settings.trace, path);
-	return file_pattern_varies(settings.trace) ? make_file(path) : 0;
+	const char *header = settings.header ? settings.header : "[{}";
+	const size_t len = strlen(header);
+	char *line;
+	int rc;
+
+	if (is_listed(path))
+		return 0;
+	line = alloc_zeroed(len + 1);
+	if (!line)
+		return -ENOMEM;
+	memcpy(line, header, len);
+	line[len] = '\n';
+	rc = trace_file_create(path, line, len + 1);
+	alloc_free(line);
+	return rc ? rc : list_file(path);
+}
+
+/*
+ * The name of the file of this process, which exists if *@error is 0; free with alloc_free(). NULL:
+ * no memory.
+ */
+static char *prepare_file(int *error)
+{
+	char *path = file_pattern_expand(settings.trace);
+
+	*error = path ? 0 : -ENOMEM;
+	if (path && file_pattern_varies(settings.trace))
+		*error = make_file(path);
+	return path;
 }
 
 static void start_profile(void)
@@ -165,36 +193,41 @@ static void write_profile(void)
 	alloc_free(text);
 }
 
+static void start_trace(void)
+{
+	int rc;
+	char *path = prepare_file(&rc);
+
+	if (!rc)
+		rc = trace_start(path);
+	if (rc)
+		log_error("%s: %s; there is no trace of process %d", path ? path : settings.trace,
+			  strerror(-rc), (int)getpid());
+	alloc_free(path);
+}
+
 void watch_start(void)
 {
-	char path[PATH_MAX];
-	int rc;
-
 	if (settings.read)
 		return;
 	read_settings();
 	if (settings.profile)
 		start_profile();
-	if (!settings.trace)
-		return;
-	rc = prepare_file(path);
-	if (!rc)
-		rc = trace_start(path);
-	if (rc)
-		log_error("%s: %s; there is no trace of process %d", path, strerror(-rc),
-			  (int)getpid());
+	if (settings.trace)
+		start_trace();
 }
 
 void watch_fork_child(void)
 {
-	char path[PATH_MAX];
+	char *path;
 	int rc;
 
 	profile_fork_child();
 	if (!tracing())
 		return;
-	rc = prepare_file(path);
+	path = prepare_file(&rc);
 	trace_fork_child(rc ? "" : path);
+	alloc_free(path);
 }
 
 void watch_finish(void)
