@@ -41,7 +41,7 @@ struct dmabuf_registers {
 };
 
 enum {
-	DMABUF_MOVE = 16384
+	DMABUF_MOVE = 4096
 };
 
 /*

@@ -13,7 +13,7 @@
 #include "base/last_error.h"
 
 enum {
-	PIECE = 16384 /* bytes that are copied from the program at once */
+	PIECE = 2048 /* bytes that are copied from the program at once, on its stack */
 };
 
 static struct mig_file *mig_file_of(struct uiommufd_file *file)

@@ -103,7 +103,7 @@ static bool may_need_change(const struct path_at *at)
  */
 static __attribute__((noinline)) ssize_t read_visible(struct path_at *at, char *buf, size_t size)
 {
-	char text[PATH_MAX + 256];
+	char text[ROOT_MAX + 1024]; /* what leads to us is shorter */
 	long n = PATH_CALL(at, SYS(SYS_readlinkat, at->dirfd, at->path, text, sizeof(text) - 1));
 	const char *name;
 

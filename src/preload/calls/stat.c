@@ -24,46 +24,43 @@ static const char *inside_fd(int fd, char *name)
 	return root_strip(name);
 }
 
-/* The node that @fd is open on. */
-static __attribute__((noinline)) struct node node_of_fd(int fd)
+/* What a file is shown as. */
+struct shown {
+	struct node node;
+	const char *inside; /* its name in the shadow root, if it is there, or NULL */
+};
+
+/* The file that @fd is open on. @name: PATH_MAX bytes, where what is returned has its name. */
+static struct shown shown_of_fd(int fd, char *name)
 {
-	struct node node = {.kind = NODE_NONE};
+	struct shown shown = {.node.kind = NODE_NONE};
 	struct engine_call call;
 	struct description *desc = engine_enter_fd(&call, fd);
-	char name[PATH_MAX];
-	const char *inside;
 
 	if (desc) {
-		node = desc->node;
+		shown.node = desc->node;
 		engine_leave_fd(&call, desc);
-		return node;
+		return shown;
 	}
-	inside = inside_fd(fd, name);
-	return inside ? path_node(inside) : node;
+	shown.inside = inside_fd(fd, name);
+	if (shown.inside)
+		shown.node = path_node(shown.inside);
+	return shown;
 }
 
-static struct node node_at(const struct path_at *at, int flags)
+/* What a successful call with @at and @flags was about; the paths of @at are used up. */
+static struct shown shown_at(struct path_at *at, int flags)
 {
 	if ((flags & AT_EMPTY_PATH) && at->path && at->path[0] == '\0')
-		return node_of_fd(at->dirfd);
-	return at->node;
-}
-
-/* The size of what @at, or its descriptor, leads to in the shadow root, if sysfs has another. */
-static bool size_of(const struct path_at *at, int flags, mode_t mode, uint64_t *size)
-{
-	const char *inside = at->shadow ? at->resolved : NULL;
-	char name[PATH_MAX];
-
-	if ((flags & AT_EMPTY_PATH) && at->path && at->path[0] == '\0')
-		inside = inside_fd(at->dirfd, name);
-	return inside && path_size(inside, mode, size);
+		return shown_of_fd(at->dirfd, at->text);
+	return (struct shown){.node = at->node, .inside = at->shadow ? at->resolved : NULL};
 }
 
 static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
 {
 	unsigned int major_number, minor_number;
 	struct path_at at;
+	struct shown shown;
 	uint64_t size;
 	long rc;
 
@@ -71,12 +68,13 @@ static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
 	rc = PATH_CALL(&at, SYS(SYS_newfstatat, at.dirfd, at.path, st, flags));
 	if (rc)
 		return (int)libc_result(rc);
-	if (path_device_number(node_at(&at, flags), &major_number, &minor_number)) {
+	shown = shown_at(&at, flags);
+	if (path_device_number(shown.node, &major_number, &minor_number)) {
 		st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFCHR;
 		st->st_rdev = makedev(major_number, minor_number);
 		st->st_size = 0;
 		st->st_blocks = 0;
-	} else if (size_of(&at, flags, st->st_mode, &size)) {
+	} else if (shown.inside && path_size(shown.inside, st->st_mode, &size)) {
 		st->st_size = (off_t)size;
 		st->st_blocks = 0;
 	}
@@ -142,6 +140,7 @@ EXPORT_ALIAS(__fxstatat64, __fxstatat);
 EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *stx)
 {
 	struct path_at at;
+	struct shown shown;
 	uint64_t size;
 	long rc;
 
@@ -149,11 +148,12 @@ EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, stru
 	rc = PATH_CALL(&at, SYS(SYS_statx, at.dirfd, at.path, flags, mask, stx));
 	if (rc)
 		return (int)libc_result(rc);
-	if (path_device_number(node_at(&at, flags), &stx->stx_rdev_major, &stx->stx_rdev_minor)) {
+	shown = shown_at(&at, flags);
+	if (path_device_number(shown.node, &stx->stx_rdev_major, &stx->stx_rdev_minor)) {
 		stx->stx_mode = (uint16_t)((stx->stx_mode & ~S_IFMT) | S_IFCHR);
 		stx->stx_size = 0;
 		stx->stx_blocks = 0;
-	} else if (size_of(&at, flags, stx->stx_mode, &size)) {
+	} else if (shown.inside && path_size(shown.inside, stx->stx_mode, &size)) {
 		stx->stx_size = size;
 		stx->stx_blocks = 0;
 	}

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -178,18 +179,32 @@ static bool may_meet(const char *path, int flags)
 	return !(flags & FTW_CHDIR);
 }
 
+/* What the walk knows is not on the stack, as with the C library's. */
+static int walk_with(const char *path, visit_function *visit, plain_visit_function *plain,
+		     int flags)
+{
+	struct tree_walk *walk = calloc(1, sizeof(*walk));
+	int answer;
+
+	if (!walk)
+		return -1;
+	walk->visit = visit;
+	walk->visit_plain = plain;
+	walk->flags = flags;
+	answer = walk_tree(walk, path);
+	free(walk);
+	return answer;
+}
+
 EXPORT int nftw(const char *path, visit_function *visit, int fds, int flags)
 {
-	struct tree_walk walk = {.visit = visit, .flags = flags};
-
-	return may_meet(path, flags) ? walk_tree(&walk, path) : REAL(nftw)(path, visit, fds, flags);
+	return may_meet(path, flags) ? walk_with(path, visit, NULL, flags)
+				     : REAL(nftw)(path, visit, fds, flags);
 }
 
 EXPORT int ftw(const char *path, plain_visit_function *visit, int fds)
 {
-	struct tree_walk walk = {.visit_plain = visit};
-
-	return may_meet(path, 0) ? walk_tree(&walk, path) : REAL(ftw)(path, visit, fds);
+	return may_meet(path, 0) ? walk_with(path, NULL, visit, 0) : REAL(ftw)(path, visit, fds);
 }
 
 EXPORT_ALIAS(nftw64, nftw);

@@ -43,6 +43,7 @@
 #include "preload/engine/watch.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
+#include "preload/process/own_stack.h"
 #include "preload/process/path.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
@@ -196,6 +197,11 @@ static int start(void) REQUIRES(engine.lock)
 	return 0;
 }
 
+static void start_on_own_stack(void *rc)
+{
+	*(int *)rc = start();
+}
+
 int engine_start(void)
 {
 	struct defer_section section;
@@ -207,7 +213,7 @@ int engine_start(void)
 	lock_assert_none_from(LOCK_NONE);
 	defer_begin(&section);
 	lock_acquire(&engine.lock);
-	rc = start();
+	own_stack_call(start_on_own_stack, &rc);
 	lock_release(&engine.lock);
 	defer_end(&section);
 	return rc;

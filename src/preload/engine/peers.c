@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "inspect/inquiry.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
@@ -71,7 +72,7 @@ static enum outcome converse(int fd, const char *request, char answer[PEERS_ANSW
 static bool ask(int sockets, const char *name, const char *request,
 		bool (*take)(void *arg, const char *answer), void *arg)
 {
-	char answer[PEERS_ANSWER];
+	char *answer;
 	bool more = true;
 	int fd;
 
@@ -80,7 +81,8 @@ static bool ask(int sockets, const char *name, const char *request,
 	fd = connect_to(sockets, name);
 	if (fd < 0) /* the process has ended, but for -EAGAIN: its queue is full */
 		return fd == -EAGAIN ? take(arg, NULL) : true;
-	switch (converse(fd, request, answer)) {
+	answer = alloc_zeroed(PEERS_ANSWER);
+	switch (answer ? converse(fd, request, answer) : SILENT) {
 	case ANSWERED:
 		more = take(arg, answer);
 		break;
@@ -90,6 +92,7 @@ static bool ask(int sockets, const char *name, const char *request,
 	case REFUSED:
 		break;
 	}
+	alloc_free(answer);
 	SYS(SYS_close, fd);
 	return more;
 }

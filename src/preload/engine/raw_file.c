@@ -18,6 +18,7 @@
 #include "preload/engine/hotplug.h"
 #include "preload/engine/peers.h"
 #include "preload/engine/store.h"
+#include "preload/process/own_stack.h"
 #include "preload/start/real.h"
 
 enum {
@@ -78,8 +79,9 @@ static bool take_bytes(void *arg, const char *answer)
 	return false;
 }
 
-void raw_recall(struct vfio_device *device)
+static void recall(void *arg)
 {
+	struct vfio_device *device = arg;
 	uint8_t bytes[CONFIG_MAX + 1];
 	int len;
 
@@ -90,6 +92,11 @@ void raw_recall(struct vfio_device *device)
 	if (len > 0)
 		(void)vfio_device_config_restore(device, bytes, (size_t)len);
 	store_recall(device);
+}
+
+void raw_recall(struct vfio_device *device)
+{
+	own_stack_call(recall, device);
 }
 
 /* Reads up to PIECE bytes, wherever the device is open. */

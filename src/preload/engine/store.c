@@ -19,6 +19,7 @@
 #include "preload/engine/hotplug.h"
 #include "preload/engine/ids.h"
 #include "preload/engine/peers.h"
+#include "preload/process/own_stack.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "sysfs/attribute.h"
@@ -426,6 +427,19 @@ static int (*const stores[])(const struct write *write) = {
 #include "sysfs/attributes.def"
 };
 
+struct store_call {
+	int (*store)(const struct write *write);
+	const struct write *write;
+	int rc;
+};
+
+static void call_store(void *arg)
+{
+	struct store_call *call = arg;
+
+	call->rc = call->store(call->write);
+}
+
 int store_attribute(size_t index, const char *path, struct vfio_device *device,
 		    struct uiommufd_caller *caller, const char *text, size_t len)
 {
@@ -438,5 +452,9 @@ int store_attribute(size_t index, const char *path, struct vfio_device *device,
 		.len = len,
 	};
 
-	return stores[index](&write);
+	struct store_call call = {.store = stores[index], .write = &write};
+
+	/* A device may go, or come with all its entries. */
+	own_stack_call(call_store, &call);
+	return call.rc;
 }
