@@ -24,6 +24,8 @@
 #include "preload/engine/peers.h"
 #include "preload/engine/raw_file.h"
 #include "preload/start/layout.h"
+#include "server/mapped.h"
+#include "server/opened.h"
 #include "server/tracer.h"
 #include "sysfs/attribute.h"
 #include "vfio/pci_raw.h"
@@ -90,6 +92,12 @@ void peers_ask(bool (*take)(void *arg, const char *answer), void *arg, const cha
 	(void)take;
 	(void)arg;
 	(void)format;
+}
+
+void peers_settle(void)
+{
+	opened_drain();
+	mapped_sweep();
 }
 
 static int open_group(unsigned int number, struct uiommufd_file **file)

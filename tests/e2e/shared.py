@@ -17,7 +17,7 @@ from pathlib import Path
 # Tests of the suite "e2e" that are run, beside those that are of the suite "conformance", too.
 PROGRAMS = """
 bar changes children command descriptors direct direct_memory doorbells_trapped double_fetch early hostile limits memlock
-memory names nvme pinned plugin pointers sandbox signals threads uring vfs transparent tree device_threads_register
+memory names nvme pinned plugin pointers sandbox signals small_stack threads uring vfs transparent tree device_threads_register
 device_threads_ioeventfd hotplug migrate trace profile qemu
 """.split()
 WITH_BLANKS = re.compile(r"(edu|type1|ioat)-copy \w+|nvme-blocks \w+|limits stated \w+|peer copy")

@@ -51,6 +51,7 @@ static unsigned int count_files(struct vfio_device *device, bool request)
 
 bool hotplug_is_used(struct vfio_device *device)
 {
+	peers_settle();
 	return count_files(device, false) != 0;
 }
 
@@ -69,9 +70,15 @@ static void wait_for_files(struct vfio_device *device)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
 
+	peers_settle();
 	world_leave();
-	for (unsigned int i = 0; count_files(device, i % (REQUEST_MS / POLL_MS) == 0); i++)
+	for (unsigned int i = 0; count_files(device, i % (REQUEST_MS / POLL_MS) == 0); i++) {
 		SYS(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, NULL);
+		if (world_enter() == 0) {
+			peers_settle();
+			world_leave();
+		}
+	}
 	(void)world_enter();
 }
 

@@ -24,4 +24,12 @@ enum {
 void peers_ask(bool (*take)(void *arg, const char *answer), void *arg, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/*
+ * Files that programs have closed, or no longer map, are closed: on a machine that programs share,
+ * nothing else may have told it yet.
+ *
+ * Context: inside the world (base/world.h).
+ */
+void peers_settle(void);
+
 #endif
