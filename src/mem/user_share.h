@@ -24,8 +24,8 @@ struct user_share {
 };
 
 /*
- * Where the tables are for programs whose shadow root is @root: in the directory that it is in, which
- * is written to @directory, of @size bytes. False: it is in none of its own.
+ * Where the tables are for programs whose shadow root is @root: in the directory that it is in,
+ * whose name is written to @directory, of @size bytes. False: it is in none of its own.
  */
 bool user_share_directory(const char *root, char *directory, size_t size);
 

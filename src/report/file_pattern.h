@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* The name for this process, at most PATH_MAX - 1 bytes; free with alloc_free(). NULL: no memory. */
+/* The name for this process, less than PATH_MAX bytes; free with alloc_free(). NULL: no memory. */
 char *file_pattern_expand(const char *pattern);
 
 /* Whether it is another name in each process. */
