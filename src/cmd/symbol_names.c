@@ -21,7 +21,8 @@
 
 enum {
 	MAX_ADDRESSES = 1024,
-	PATIENCE = 5, /* seconds, for a client to send and to receive */
+	PATIENCE = 5,	 /* seconds, for a client to send and to receive */
+	SCOPES_MAX = 64, /* nested ones: the rest is not named */
 };
 
 /* ---- one address ---- */
@@ -81,22 +82,50 @@ static void set_call(Dwarf_Die *unit, Dwarf_Die *die, struct frame *frame)
 	frame->line = number_of(die, DW_AT_call_line);
 }
 
-/* The DIEs around @address from the inside out, those of inlined functions among them. */
-static int find_scopes(Dwfl_Module *module, Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die **scopes)
-{
-	Dwarf_Die innermost;
-	Dwarf_Addr bias;
-	int count;
+/* DIEs around an address, from the outside in: of functions, inlined ones among them, and blocks. */
+struct scopes {
+	Dwarf_Die dies[SCOPES_MAX];
+	int count, depth;
+};
 
-	count = dwarf_getscopes(unit, address, scopes);
-	if (count <= 0)
-		return 0;
-	if (!dwarf_offdie(dwfl_module_getdwarf(module, &bias), dwarf_dieoffset(&(*scopes)[0]),
-			  &innermost))
-		return 0;
-	free(*scopes);
-	*scopes = NULL;
-	return dwarf_getscopes_die(&innermost, scopes);
+/* What may have functions in it, and has no addresses itself. */
+static bool is_container(Dwarf_Die *die)
+{
+	switch (dwarf_tag(die)) {
+	case DW_TAG_namespace:
+	case DW_TAG_module:
+	case DW_TAG_structure_type:
+	case DW_TAG_class_type:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Appends to *@scopes what lies in @die around @address. Not dwarf_getscopes(), which finds nothing
+ * where a function's origin is in another unit, as link-time optimisation leaves all of them. False:
+ * there is nothing.
+ */
+static bool find_scopes(Dwarf_Die *die, Dwarf_Addr address, struct scopes *scopes)
+{
+	Dwarf_Die child;
+	int rc;
+
+	if (scopes->depth == SCOPES_MAX)
+		return false;
+	scopes->depth++;
+	for (rc = dwarf_child(die, &child); rc == 0; rc = dwarf_siblingof(&child, &child)) {
+		if (dwarf_haspc(&child, address) > 0) {
+			scopes->dies[scopes->count++] = child;
+			(void)find_scopes(&child, address, scopes);
+			return true;
+		}
+		if (is_container(&child) && find_scopes(&child, address, scopes))
+			return true;
+	}
+	scopes->depth--;
+	return false;
 }
 
 /* The compilation unit of @address, or NULL. Compilers need not write an index of them (clang). */
@@ -128,29 +157,29 @@ static void set_line(Dwarf_Die *unit, Dwarf_Addr address, struct frame *frame)
 static void put_inlined(FILE *out, const struct module *module, Dwarf_Addr address,
 			struct frame *frame)
 {
-	Dwarf_Die *scopes = NULL, *unit;
+	struct scopes scopes = {.count = 0};
 	Dwarf_Addr bias;
-	int count;
+	Dwarf_Die *unit;
 
 	unit = find_unit(module->module, address, &bias);
 	if (!unit)
 		return;
 	set_line(unit, address - bias, frame);
-	count = find_scopes(module->module, unit, address - bias, &scopes);
-	for (int i = 0; i < count; i++) {
-		const int tag = dwarf_tag(&scopes[i]);
+	(void)find_scopes(unit, address - bias, &scopes);
+	while (scopes.count) {
+		Dwarf_Die *scope = &scopes.dies[--scopes.count];
+		const int tag = dwarf_tag(scope);
 
 		if (tag == DW_TAG_inlined_subroutine) {
-			frame->function = dwarf_diename(&scopes[i]);
+			frame->function = dwarf_diename(scope);
 			frame->inlined = true;
 			put_frame(out, module, frame);
-			set_call(unit, &scopes[i], frame);
+			set_call(unit, scope, frame);
 		} else if (tag == DW_TAG_subprogram) {
-			frame->function = dwarf_diename(&scopes[i]);
+			frame->function = dwarf_diename(scope);
 			break;
 		}
 	}
-	free(scopes);
 	frame->inlined = false;
 }
 
