@@ -27,13 +27,13 @@ demo: ## build, then run the example driver against an emulated PCI device
 	@echo '$$ $(DEMO)'
 	@$(DEMO)
 
-check: ## every test, on a plain, an ASan + UBSan and a TSan build, and the checks of the source
+check: ## every test, on a plain, an ASan + UBSan, a TSan and a release build, and the checks of the source
 	@scripts/setup check
 	@scripts/check $(MESON_ARGS)
 
 bench: ## every benchmark, on a release build
 	@scripts/setup build
-	@$(call configure,build-bench,--buildtype=release)
+	@$(call configure,build-bench,--buildtype=release -Db_lto=true)
 	@ninja -C build-bench --quiet
 	@scripts/run-benchmarks build-bench
 
