@@ -146,6 +146,29 @@ static void large_numbers_are_found_in_order(void **state)
 	assert_int_equal(alive, 0);
 }
 
+static void what_was_being_closed_at_a_fork_is_closed_in_the_child(void **state)
+{
+	struct description *begun, *kept = new_description();
+
+	(void)state;
+	put_at(3, new_description());
+	put_at(FAR, new_description());
+	put_at(4, kept);
+	begun = fdtable_close_begin(3);
+	description_put(fdtable_close_begin(FAR));
+	assert_true(fdtable_has(3) && fdtable_has(FAR));
+	fdtable_fork_child();
+	assert_null(fdtable_get(3));
+	assert_null(fdtable_get(FAR));
+	assert_ptr_equal(fdtable_get(4), kept);
+	/* Who has begun it, and is not in the child, ends it in the parent. */
+	fdtable_close_end(3);
+	description_put(begun);
+	description_put(kept);
+	description_put(fdtable_exchange(4, NULL));
+	assert_int_equal(alive, 0);
+}
+
 static void many_may_be_open_at_once(void **state)
 {
 	(void)state;
@@ -211,6 +234,7 @@ int main(void)
 		cmocka_unit_test(a_file_in_use_outlives_its_number),
 		cmocka_unit_test(numbers_that_no_table_has_are_not_ours),
 		cmocka_unit_test(large_numbers_are_found_in_order),
+		cmocka_unit_test(what_was_being_closed_at_a_fork_is_closed_in_the_child),
 		cmocka_unit_test(many_may_be_open_at_once),
 		cmocka_unit_test(threads_never_see_a_file_that_is_gone),
 	};

@@ -287,6 +287,7 @@ static void fork_child(void) NO_LOCK_ANALYSIS
 	mapping_unlock();
 	if (engine.forking_started) {
 		own_process_fork_child();
+		fdtable_fork_child();
 		vfio_fork_child();
 		iommufd_fork_child();
 		control_fork_child();

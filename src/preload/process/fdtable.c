@@ -220,6 +220,17 @@ void fdtable_close_end(int fd)
 							memory_order_acq_rel, memory_order_relaxed);
 }
 
+void fdtable_fork_child(void)
+{
+	for (unsigned int i = 0; i < CHUNKS; i++) {
+		struct slot *chunk = atomic_load_explicit(&chunks[i], memory_order_acquire);
+
+		for (unsigned int at = 0; chunk && at < CHUNK_SLOTS; at++)
+			if (atomic_load_explicit(&chunk[at].item, memory_order_relaxed) == &closing)
+				atomic_store_explicit(&chunk[at].item, NULL, memory_order_relaxed);
+	}
+}
+
 int fdtable_next(unsigned int from, unsigned int last)
 {
 	const unsigned int end = CHUNKS * CHUNK_SLOTS;

@@ -60,6 +60,12 @@ struct description *fdtable_exchange(int fd, struct description *description);
 struct description *fdtable_close_begin(int fd);
 void fdtable_close_end(int fd);
 
+/*
+ * In the child of a fork: what another thread was closing then is closed. A fork waits for such
+ * calls, but not for that of a thread for which there was no memory to be counted.
+ */
+void fdtable_fork_child(void);
+
 /* Makes sure that the table has a slot for @fd. False: no memory, or too large a number. */
 bool fdtable_reserve(int fd);
 
