@@ -82,7 +82,7 @@ static void set_call(Dwarf_Die *unit, Dwarf_Die *die, struct frame *frame)
 	frame->line = number_of(die, DW_AT_call_line);
 }
 
-/* DIEs around an address, from the outside in: of functions, inlined ones among them, and blocks. */
+/* DIEs around an address, from the outside in: of functions, also inlined ones, and of blocks. */
 struct scopes {
 	Dwarf_Die dies[SCOPES_MAX];
 	int count, depth;
@@ -104,8 +104,8 @@ static bool is_container(Dwarf_Die *die)
 
 /*
  * Appends to *@scopes what lies in @die around @address. Not dwarf_getscopes(), which finds nothing
- * where a function's origin is in another unit, as link-time optimisation leaves all of them. False:
- * there is nothing.
+ * where a function's origin is in another unit, as link-time optimisation leaves all of them.
+ * False: there is nothing.
  */
 static bool find_scopes(Dwarf_Die *die, Dwarf_Addr address, struct scopes *scopes)
 {
