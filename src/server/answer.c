@@ -107,9 +107,9 @@ static struct answer answer_ioctl(struct request *request)
 	return request->withdrawn ? withdraw(request, rc) : answer_result(rc);
 }
 
-/* Finds what @request maps of @file. 0 or a negative errno. */
+/* Finds what @request maps of @file; *@writable: it may be written. 0 or a negative errno. */
 static int find_mapping(const struct request *request, struct uiommufd_file *file,
-			struct file_mapping *map)
+			struct file_mapping *map, bool *writable)
 {
 	const __u64 *args = request->call->data.args;
 	struct stat st;
@@ -119,9 +119,12 @@ static int find_mapping(const struct request *request, struct uiommufd_file *fil
 		return -EINVAL;
 	if (check_align_up(args[1], PAGE_SIZE, &len))
 		return -ENOMEM;
-	if (!program_fd_stat(request, (int)args[4], &st) &&
-	    (!opened_may(&st, false) || (args[2] & PROT_WRITE && !opened_may(&st, true))))
-		return -EACCES;
+	*writable = true;
+	if (!program_fd_stat(request, (int)args[4], &st)) {
+		*writable = opened_may(&st, true);
+		if (!opened_may(&st, false) || (args[2] & PROT_WRITE && !*writable))
+			return -EACCES;
+	}
 	if (!file->ops->mmap)
 		return -ENODEV;
 	return file->ops->mmap(file, args[5], len, (int)args[2], (int)args[3], map);
@@ -132,11 +135,12 @@ static int make_mapping(const struct request *request, struct uiommufd_file *fil
 			uint64_t *offset)
 {
 	struct file_mapping map;
-	int rc = find_mapping(request, file, &map);
+	bool writable;
+	int rc = find_mapping(request, file, &map, &writable);
 
 	if (rc)
 		return rc;
-	rc = mapped_make(file, &map, fd, offset);
+	rc = mapped_make(file, &map, writable, fd, offset);
 	if (rc && map.closed)
 		map.closed(map.cookie);
 	return rc;

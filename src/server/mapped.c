@@ -56,7 +56,7 @@ static void destroy(struct mapped *mapped)
 }
 
 /* Opens what stands behind @mapped, and the program's description with its lock. */
-static int open_file(struct mapped *mapped, int *fd)
+static int open_file(struct mapped *mapped, bool writable, int *fd)
 {
 	struct flock lock = lock_of(mapped);
 	struct stat st;
@@ -65,11 +65,13 @@ static int open_file(struct mapped *mapped, int *fd)
 	if (mapped->map.trap)
 		insn_other_load();
 	if (mapped->map.trap)
-		mapped->probe = memfd_create("vfio-region", MFD_CLOEXEC);
+		mapped->probe = memfd_create("vfio-region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	else
 		mapped->probe = reopen(mapped->map.fd);
 	if (mapped->probe < 0 || fstat(mapped->probe, &st))
 		return -errno;
+	if (mapped->map.trap && !writable)
+		(void)fcntl(mapped->probe, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
 	mapped->dev = st.st_dev;
 	mapped->inode = st.st_ino;
 	*fd = reopen(mapped->probe);
@@ -82,7 +84,7 @@ static int open_file(struct mapped *mapped, int *fd)
 	return rc;
 }
 
-int mapped_make(struct uiommufd_file *file, const struct file_mapping *map, int *fd,
+int mapped_make(struct uiommufd_file *file, const struct file_mapping *map, bool writable, int *fd,
 		uint64_t *offset)
 {
 	struct mapped *mapped = alloc_zeroed(sizeof(*mapped));
@@ -94,7 +96,7 @@ int mapped_make(struct uiommufd_file *file, const struct file_mapping *map, int 
 	lock_acquire(&table.lock);
 	mapped->byte = table.bytes++;
 	lock_release(&table.lock);
-	rc = open_file(mapped, fd);
+	rc = open_file(mapped, writable, fd);
 	if (rc) {
 		destroy(mapped);
 		return rc;

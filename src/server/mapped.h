@@ -18,10 +18,11 @@
 
 /*
  * A mapping of @file that is @map: *@fd, owned by the caller, is what the program maps, at
- * *@offset. It takes a reference to @file. If the program does not map it, closing it is enough. 0
- * or a negative errno; the caller still has to close @map then.
+ * *@offset; unless it is @writable, mprotect() does not make it so. It takes a reference to @file.
+ * If the program does not map it, closing it is enough. 0 or a negative errno; the caller still has
+ * to close @map then.
  */
-int mapped_make(struct uiommufd_file *file, const struct file_mapping *map, int *fd,
+int mapped_make(struct uiommufd_file *file, const struct file_mapping *map, bool writable, int *fd,
 		uint64_t *offset);
 
 /*

@@ -44,10 +44,10 @@ struct region_info {
 static int device;
 static volatile uint32_t *bar;
 
-static int open_device(void)
+static int open_device(int access)
 {
 	struct bind bind = {.argsz = sizeof(bind)};
-	int fd = open("/dev/vfio/devices/vfio0", O_RDWR | O_CLOEXEC);
+	int fd = open("/dev/vfio/devices/vfio0", access | O_CLOEXEC);
 
 	bind.iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	CHECK(fd >= 0 && bind.iommufd >= 0 && !ioctl(fd, DEVICE_BIND, &bind));
@@ -180,6 +180,29 @@ static void a_part_may_be_mapped_moved_and_unmapped(void)
 	munmap(to, 3 * PAGE);
 }
 
+static void a_mapping_does_not_grow(void)
+{
+	char *whole = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, device, 0);
+
+	CHECK(mremap(whole, PAGE, 2 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT);
+	CHECK(mremap(whole, 0, PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT);
+	CHECK(*(volatile uint32_t *)whole == IDENTIFICATION);
+	munmap(whole, PAGE);
+}
+
+static void registers_are_left_out_of_locked_memory(void)
+{
+	char *area =
+		mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(mmap(area + PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, device, 0) == area + PAGE);
+	CHECK(mlock(area + PAGE, 1) == 0 && mlock2(area, 4 * PAGE, MLOCK_ONFAULT) == 0);
+	CHECK(munmap(area + 3 * PAGE, PAGE) == 0);
+	CHECK(mlock(area + PAGE, 3 * PAGE) < 0 && errno == ENOMEM);
+	CHECK(munlock(area, 3 * PAGE) == 0);
+	munmap(area, 3 * PAGE);
+}
+
 static void what_cannot_be_mapped_is_EINVAL(void)
 {
 	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, device, 0) == MAP_FAILED && errno == EINVAL);
@@ -266,6 +289,23 @@ static void rights_are_the_mappings(void)
 	CHECK(signal_of(write_id) == 0);
 }
 
+/* The last: the device is opened again. */
+static void what_is_open_for_reading_does_not_become_writable(void)
+{
+	void *registers;
+
+	munmap((void *)(uintptr_t)bar, BAR_BYTES);
+	close(device);
+	device = open_device(O_RDONLY);
+	CHECK(map_bar(PROT_READ | PROT_WRITE) == MAP_FAILED && errno == EACCES);
+	registers = map_bar(PROT_READ);
+	CHECK(registers != MAP_FAILED && *(volatile uint32_t *)registers == IDENTIFICATION);
+	CHECK(mprotect(registers, PAGE, PROT_READ | PROT_WRITE) < 0 && errno == EACCES);
+	CHECK(mprotect(registers, PAGE, PROT_NONE) == 0);
+	munmap(registers, BAR_BYTES);
+	close(device);
+}
+
 /* ---- threads and processes ---- */
 
 static void *hammer(void *arg)
@@ -322,15 +362,18 @@ int main(void)
 		TEST(the_mapping_keeps_the_device_open),
 		TEST(a_mapping_stays_through_a_reset),
 		TEST(a_part_may_be_mapped_moved_and_unmapped),
+		TEST(a_mapping_does_not_grow),
+		TEST(registers_are_left_out_of_locked_memory),
 		TEST(what_cannot_be_mapped_is_EINVAL),
 		TEST(without_memory_decoding_an_access_is_SIGBUS),
 		TEST(an_access_does_not_wake_the_device_from_low_power),
 		TEST(rights_are_the_mappings),
 		TEST(threads_access_at_once),
 		TEST(a_child_has_registers_of_its_own),
+		TEST(what_is_open_for_reading_does_not_become_writable),
 	};
 
-	device = open_device();
+	device = open_device(O_RDWR);
 	bar = map_bar(PROT_READ | PROT_WRITE);
 	if (bar == MAP_FAILED) {
 		perror("mmap");

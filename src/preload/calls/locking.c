@@ -7,18 +7,48 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "base/check.h"
+#include "preload/calls/memory.h"
 #include "preload/engine/memlock.h"
+#include "preload/process/mapping.h"
 #include "preload/start/real.h"
+
+static long lock_memory(uint64_t addr, uint64_t len, int flags)
+{
+	return flags ? SYS(SYS_mlock2, addr, len, flags) : SYS(SYS_mlock, addr, len);
+}
+
+/* Registers of a device are no memory: the kernel leaves them out, and succeeds. */
+static long lock_around_registers(uint64_t addr, uint64_t end, int flags)
+{
+	uint64_t at = addr;
+	long rc = 0;
+
+	while (addr < end && !rc) {
+		while (at < end && !memory_is_registers(at))
+			at += PAGE_SIZE;
+		if (at > addr)
+			rc = lock_memory(addr, at - addr, flags);
+		while (at < end && memory_is_registers(at))
+			at += PAGE_SIZE;
+		addr = at;
+	}
+	return rc;
+}
 
 static int lock(const void *addr, size_t len, int flags)
 {
-	const size_t before = (uintptr_t)addr & PAGE_MASK;
+	const uint64_t before = (uintptr_t)addr & PAGE_MASK;
+	const uint64_t start = (uintptr_t)addr - before;
+	uint64_t end;
 
 	memlock_seen();
 	if (!memlock_permits(len + before))
 		return (int)libc_result(-ENOMEM);
-	return (int)libc_result(flags ? SYS(SYS_mlock2, addr, len, flags)
-				      : SYS(SYS_mlock, addr, len));
+	if (!mapping_may_touch(start, len + before) ||
+	    check_align_up(len + before, PAGE_SIZE, &end) || check_add(start, end, &end))
+		return (int)libc_result(lock_memory((uintptr_t)addr, len, flags));
+	return (int)libc_result(lock_around_registers(start, end, flags));
 }
 
 EXPORT int mlock(const void *addr, size_t len)

@@ -27,17 +27,20 @@ static int check_mmap_access(const struct description *desc, int prot, int flags
  * the kernel's business, mprotect and mremap included, and each access that they allow raises
  * SIGBUS (trap/trap.c). Returns the address or a negative errno.
  */
-static long place_mapping(const struct file_mapping *map, void *addr, size_t len, int prot,
-			  int flags)
+static long place_mapping(const struct description *desc, const struct file_mapping *map,
+			  void *addr, size_t len, int prot, int flags)
 {
 	long fd, rc;
 
 	if (!map->trap)
 		return SYS(SYS_mmap, addr, len, prot, flags, map->fd, map->offset);
 	insn_other_load();
-	fd = SYS(SYS_memfd_create, "vfio-region", MFD_CLOEXEC);
+	fd = SYS(SYS_memfd_create, "vfio-region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return fd;
+	/* As of a file that is open for reading, mprotect() refuses to let it be written. */
+	if (desc->access != O_RDWR)
+		(void)SYS(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
 	rc = SYS(SYS_mmap, addr, len, prot, flags, fd, 0);
 	SYS(SYS_close, fd);
 	return rc;
@@ -68,7 +71,7 @@ long map_emulated(struct description *desc, void *addr, uint64_t len, int prot, 
 	rc = file->ops->mmap(file, (uint64_t)offset, len, prot, flags, &map);
 	if (rc)
 		return rc;
-	rc = place_mapping(&map, addr, len, prot, flags);
+	rc = place_mapping(desc, &map, addr, len, prot, flags);
 	if (rc < 0)
 		goto out_closed;
 	if (mapping_any())

@@ -383,6 +383,19 @@ static long cut_tail(const struct request *request, uint64_t kept)
 	return take_away((long)tail, (long)len, DISPLACE_MREMAP, make, &cut);
 }
 
+bool memory_is_registers(uint64_t addr)
+{
+	struct engine_call call;
+	bool traps;
+
+	if (!mapping_may_touch(addr, 1))
+		return false;
+	engine_enter(&call);
+	traps = mapping_traps(addr);
+	engine_leave(&call);
+	return traps;
+}
+
 long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 {
 	struct request request = {
@@ -396,6 +409,9 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 		reached_forget((uint64_t)to, (uint64_t)new_len);
 	if (engine_busy() || !mremap_is_valid(&request))
 		return make(&request);
+	/* The kernel expands no mapping of a device's registers (VM_DONTEXPAND). */
+	if (kept > page_align((uint64_t)old_len) && memory_is_registers((uint64_t)old))
+		return -EFAULT;
 	if (kept < (uint64_t)old_len &&
 	    memory_holds_pinned((uint64_t)old + kept, (uint64_t)old_len - kept)) {
 		rc = cut_tail(&request, kept);

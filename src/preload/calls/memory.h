@@ -28,6 +28,9 @@
  */
 bool memory_holds_pinned(uint64_t addr, uint64_t len);
 
+/* Whether registers of a device are mapped at @addr. Likewise. */
+bool memory_is_registers(uint64_t addr);
+
 /* ---- addresses: memory.c ---- */
 
 long memory_mmap(long addr, long len, long prot, long flags, long fd, long offset);

@@ -324,6 +324,18 @@ bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap)
 	return piece;
 }
 
+bool mapping_traps(uint64_t addr)
+{
+	bool traps;
+
+	if (!mapping_any())
+		return false;
+	take_lock();
+	traps = trapping_piece(addr);
+	lock_release(&mappings.lock);
+	return traps;
+}
+
 bool mapping_name_trap(uint64_t addr, char *text, size_t size)
 {
 	const struct piece *piece;

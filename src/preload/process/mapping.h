@@ -61,6 +61,9 @@ struct mapping_trap {
 /* Finds what answers accesses to @addr. False: it has memory behind it, or is not mapped. */
 bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap);
 
+/* Whether there is such a file. */
+bool mapping_traps(uint64_t addr);
+
 /* What answers accesses to @addr, as text. False: as above. */
 bool mapping_name_trap(uint64_t addr, char *text, size_t size);
 
