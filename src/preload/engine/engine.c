@@ -197,7 +197,7 @@ static int start(void) REQUIRES(engine.lock)
 	return 0;
 }
 
-static void start_on_own_stack(void *rc)
+static void start_on_own_stack(void *rc) REQUIRES(engine.lock)
 {
 	*(int *)rc = start();
 }
