@@ -14,6 +14,10 @@ enum {
 	GUARD_SIZE = 64 << 10, /* a multiple of every page size */
 };
 
+/*
+ * In both, the address of the frame has the compiler find it by a register that the switch leaves
+ * alone, for those who walk the stack from inside @function.
+ */
 #if defined(__x86_64__)
 
 static __attribute__((noinline)) void call_on(uintptr_t top, void (*function)(void *), void *arg)
@@ -23,7 +27,7 @@ static __attribute__((noinline)) void call_on(uintptr_t top, void (*function)(vo
 			 "call *%[function]\n\t"
 			 "mov %%rbx, %%rsp"
 			 : "+D"(arg), [top] "+S"(top), [function] "+d"(function)
-			 :
+			 : "r"(__builtin_frame_address(0))
 			 : "rax", "rbx", "rcx", "r8", "r9", "r10", "r11", "cc", "memory");
 }
 
@@ -40,7 +44,7 @@ static __attribute__((noinline)) void call_on(uintptr_t top, void (*function)(vo
 			 "blr x2\n\t"
 			 "mov sp, x19"
 			 : "+r"(x0), "+r"(x1), "+r"(x2)
-			 :
+			 : "r"(__builtin_frame_address(0))
 			 : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13",
 			   "x14", "x15", "x16", "x17", "x18", "x19", "x30", "cc", "memory");
 }
