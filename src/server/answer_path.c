@@ -34,6 +34,10 @@
 #include "server/union_path.h"
 #include "trace/events.h"
 
+enum {
+	SETTLE_MS = 200, /* for what others have written to sysfs before a name is looked up */
+};
+
 /* Makes @text, relative to the directory @from, absolute, if it is not too long then. */
 static void join(const char *from, char text[PATH_MAX])
 {
@@ -71,7 +75,7 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 	char text[PATH_MAX], from[PATH_MAX] = "";
 	int len;
 
-	opened_settle_writes();
+	opened_settle_writes(SETTLE_MS);
 	len = program_memory_read_string(request, text, addr, sizeof(text));
 	if (len <= 0 || (text[0] == '/' && has_other_root(request)))
 		return false;

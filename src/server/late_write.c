@@ -21,8 +21,7 @@
 #include "vfio/device_thread.h"
 
 enum {
-	PATIENCE = 200, /* milliseconds */
-	TOLD = 20,	/* failures that are logged */
+	TOLD = 20, /* failures that are logged */
 };
 
 struct written {
@@ -186,14 +185,14 @@ void late_write(struct uiommufd_file *file, struct uiommufd_caller *writer, cons
 		log_error("what a program has written to a file of sysfs waits: no thread");
 }
 
-void late_write_settle(void)
+void late_write_settle(unsigned int ms)
 {
 	struct timespec end;
 
 	if (!atomic_load(&queue.pending))
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += PATIENCE * 1000000L;
+	end.tv_nsec += ms * 1000000L;
 	end.tv_sec += end.tv_nsec / 1000000000L;
 	end.tv_nsec %= 1000000000L;
 	lock_acquire(&queue.lock);

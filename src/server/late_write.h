@@ -18,9 +18,9 @@ void late_write(struct uiommufd_file *file, struct uiommufd_caller *writer, cons
 		size_t len);
 
 /*
- * Waits until all that has been given to late_write() is carried out, but not long: a device is
- * taken from its driver when the last program has closed it.
+ * Waits until all that has been given to late_write() is carried out, but no longer than @ms
+ * milliseconds: a device is taken from its driver when the last program has closed it.
  */
-void late_write_settle(void);
+void late_write_settle(unsigned int ms);
 
 #endif

@@ -491,11 +491,11 @@ void opened_drain(void)
 	pthread_mutex_unlock(&table.draining);
 }
 
-void opened_settle_writes(void)
+void opened_settle_writes(unsigned int ms)
 {
 	if (atomic_load(&table.written))
 		opened_drain();
-	late_write_settle();
+	late_write_settle(ms);
 }
 
 static void *wait_for_hang_ups(void *unused)

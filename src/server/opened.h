@@ -58,8 +58,11 @@ void opened_forget(const struct stat *st);
  */
 void opened_drain(void);
 
-/* What has been written to files of sysfs under any number is carried out, or waits for others. */
-void opened_settle_writes(void);
+/*
+ * What has been written to files of sysfs under any number is carried out, unless that takes more
+ * than @ms milliseconds.
+ */
+void opened_settle_writes(unsigned int ms);
 
 /* The program has the description @st under the number @fd, where it is looked for. */
 void opened_numbered(const struct stat *st, int fd);

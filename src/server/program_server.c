@@ -51,6 +51,7 @@
 enum {
 	MAX_THREADS = 512,
 	KEPT_IDLE = 4,
+	FINISH_MS = 2000, /* for the last writes to sysfs, which nothing tells of later */
 };
 
 /* Where the calls of a program arrive, and of all that it has started. */
@@ -338,7 +339,7 @@ void server_finish(void)
 		opened_drain();
 		mapped_sweep();
 		/* While the shadow root is there, without which no attribute is. */
-		opened_settle_writes();
+		opened_settle_writes(FINISH_MS);
 	}
 	account_share_end();
 	control_socket_finish();
