@@ -21,17 +21,15 @@ static long lock_memory(uint64_t addr, uint64_t len, int flags)
 /* Registers of a device are no memory: the kernel leaves them out, and succeeds. */
 static long lock_around_registers(uint64_t addr, uint64_t end, int flags)
 {
-	uint64_t at = addr;
+	uint64_t from, to;
 	long rc = 0;
 
 	while (addr < end && !rc) {
-		while (at < end && !memory_is_registers(at))
-			at += PAGE_SIZE;
-		if (at > addr)
-			rc = lock_memory(addr, at - addr, flags);
-		while (at < end && memory_is_registers(at))
-			at += PAGE_SIZE;
-		addr = at;
+		if (!memory_find_registers(addr, end - addr, &from, &to))
+			from = to = end;
+		if (from > addr)
+			rc = lock_memory(addr, from - addr, flags);
+		addr = to;
 	}
 	return rc;
 }

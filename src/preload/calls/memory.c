@@ -383,17 +383,17 @@ static long cut_tail(const struct request *request, uint64_t kept)
 	return take_away((long)tail, (long)len, DISPLACE_MREMAP, make, &cut);
 }
 
-bool memory_is_registers(uint64_t addr)
+bool memory_find_registers(uint64_t addr, uint64_t len, uint64_t *from, uint64_t *to)
 {
 	struct engine_call call;
-	bool traps;
+	bool found;
 
-	if (!mapping_may_touch(addr, 1))
+	if (!mapping_may_touch(addr, len))
 		return false;
 	engine_enter(&call);
-	traps = mapping_traps(addr);
+	found = mapping_find_trapping(addr, len, from, to);
 	engine_leave(&call);
-	return traps;
+	return found;
 }
 
 long memory_mremap(long old, long old_len, long new_len, long flags, long to)
@@ -401,6 +401,7 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 	struct request request = {
 		.number = SYS_mremap, .a = old, .b = old_len, .c = new_len, .d = flags, .e = to};
 	const uint64_t kept = page_align((uint64_t)new_len);
+	uint64_t from, to_end;
 	struct engine_call call;
 	long rc;
 
@@ -410,7 +411,8 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 	if (engine_busy() || !mremap_is_valid(&request))
 		return make(&request);
 	/* The kernel expands no mapping of a device's registers (VM_DONTEXPAND). */
-	if (kept > page_align((uint64_t)old_len) && memory_is_registers((uint64_t)old))
+	if (kept > page_align((uint64_t)old_len) &&
+	    memory_find_registers((uint64_t)old, 1, &from, &to_end))
 		return -EFAULT;
 	if (kept < (uint64_t)old_len &&
 	    memory_holds_pinned((uint64_t)old + kept, (uint64_t)old_len - kept)) {

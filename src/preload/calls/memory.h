@@ -28,8 +28,8 @@
  */
 bool memory_holds_pinned(uint64_t addr, uint64_t len);
 
-/* Whether registers of a device are mapped at @addr. Likewise. */
-bool memory_is_registers(uint64_t addr);
+/* The lowest part of a mapping of a device's registers there: [*@from, *@to). Likewise. */
+bool memory_find_registers(uint64_t addr, uint64_t len, uint64_t *from, uint64_t *to);
 
 /* ---- addresses: memory.c ---- */
 

@@ -324,18 +324,6 @@ bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap)
 	return piece;
 }
 
-bool mapping_traps(uint64_t addr)
-{
-	bool traps;
-
-	if (!mapping_any())
-		return false;
-	take_lock();
-	traps = trapping_piece(addr);
-	lock_release(&mappings.lock);
-	return traps;
-}
-
 bool mapping_name_trap(uint64_t addr, char *text, size_t size)
 {
 	const struct piece *piece;
@@ -447,22 +435,41 @@ void mapping_add_disk(uint64_t start, uint64_t len)
 	lock_release(&mappings.lock);
 }
 
-bool mapping_find_disk(uint64_t start, uint64_t len, uint64_t *from, uint64_t *to)
+/* ---- parts of a range ---- */
+
+/* The lowest part of [@start, @start + @len) in a mapping of a disk, or in one that traps. */
+static bool find_part(uint64_t start, uint64_t len, bool of_disk, uint64_t *from, uint64_t *to)
 {
 	bool found = false;
 
 	if (!mapping_any())
 		return false;
 	take_lock();
-	for (union item *item = mappings.pieces; item && !found; item = item->piece.next) {
+	for (union item *item = mappings.pieces; item; item = item->piece.next) {
 		const struct piece *piece = &item->piece;
+		const bool wanted = of_disk ? piece->origin == &mappings.disks
+					    : piece->origin->origin.map.trap != NULL;
+		const uint64_t begin = max_u64(start, piece->start);
+		const uint64_t end = min_u64(start + len, piece->end);
 
-		*from = max_u64(start, piece->start);
-		*to = min_u64(start + len, piece->end);
-		found = piece->origin == &mappings.disks && *from < *to;
+		if (!wanted || begin >= end || (found && begin > *from))
+			continue;
+		*from = begin;
+		*to = end;
+		found = true;
 	}
 	lock_release(&mappings.lock);
 	return found;
+}
+
+bool mapping_find_disk(uint64_t start, uint64_t len, uint64_t *from, uint64_t *to)
+{
+	return find_part(start, len, true, from, to);
+}
+
+bool mapping_find_trapping(uint64_t start, uint64_t len, uint64_t *from, uint64_t *to)
+{
+	return find_part(start, len, false, from, to);
 }
 
 void mapping_check(void)

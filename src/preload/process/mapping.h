@@ -61,9 +61,6 @@ struct mapping_trap {
 /* Finds what answers accesses to @addr. False: it has memory behind it, or is not mapped. */
 bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap);
 
-/* Whether there is such a file. */
-bool mapping_traps(uint64_t addr);
-
 /* What answers accesses to @addr, as text. False: as above. */
 bool mapping_name_trap(uint64_t addr, char *text, size_t size);
 
@@ -78,6 +75,9 @@ void mapping_add_disk(uint64_t start, uint64_t len);
  * one in that range.
  */
 bool mapping_find_disk(uint64_t start, uint64_t len, uint64_t *from, uint64_t *to);
+
+/* The same for the lowest part whose accesses trap. */
+bool mapping_find_trapping(uint64_t start, uint64_t len, uint64_t *from, uint64_t *to);
 
 /* Whether there is any mapping. Costs one load. */
 bool mapping_any(void);
