@@ -213,6 +213,7 @@ int engine_start(void)
 	lock_assert_none_from(LOCK_NONE);
 	defer_begin(&section);
 	lock_acquire(&engine.lock);
+	own_stack_init();
 	own_stack_call(start_on_own_stack, &rc);
 	lock_release(&engine.lock);
 	defer_end(&section);

@@ -85,9 +85,6 @@ static void recall(void *arg)
 	uint8_t bytes[CONFIG_MAX + 1];
 	int len;
 
-	hotplug_recall(device);
-	if (vfio_device_is_enabled(device))
-		return;
 	len = entries_read(device, "config", (char *)bytes, sizeof(bytes));
 	if (len > 0)
 		(void)vfio_device_config_restore(device, bytes, (size_t)len);
@@ -96,7 +93,9 @@ static void recall(void *arg)
 
 void raw_recall(struct vfio_device *device)
 {
-	own_stack_call(recall, device);
+	hotplug_recall(device);
+	if (!vfio_device_is_enabled(device))
+		own_stack_call(recall, device);
 }
 
 /* Reads up to PIECE bytes, wherever the device is open. */

@@ -2,6 +2,7 @@
 /* See own_stack.h. Below the stack is a page that cannot be accessed. */
 #include "preload/process/own_stack.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,11 +52,13 @@ static __attribute__((noinline)) void call_on(uintptr_t top, void (*function)(vo
 
 #endif
 
-static bool is_under_valgrind(void)
+static bool switches;
+
+void own_stack_init(void)
 {
 	const char *preloaded = getenv("LD_PRELOAD");
 
-	return preloaded && strstr(preloaded, "/vgpreload_");
+	switches = !preloaded || !strstr(preloaded, "/vgpreload_");
 }
 
 /* The whole mapping; NULL: no memory. */
@@ -75,7 +78,7 @@ static void *map_stack(void)
 
 void own_stack_call(void (*function)(void *arg), void *arg)
 {
-	void *whole = is_under_valgrind() ? NULL : map_stack();
+	void *whole = switches ? map_stack() : NULL;
 
 	if (!whole) {
 		function(arg);
