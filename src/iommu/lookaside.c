@@ -159,10 +159,16 @@ bool lookaside_find_any(const struct iommu_domain *domain, uint64_t iova, unsign
 			uint64_t *bus, uint64_t *len)
 {
 	struct lookaside *cache = gate_cache;
+	const struct lookaside_entry *entry;
 	struct lookaside_leaf leaf;
 	struct iopt_leaf found;
+	unsigned int shift;
 
-	if (!cache || !lookaside_load(lookaside_entry(cache, domain, iova, need), iova, &leaf) ||
+	if (!cache)
+		return false;
+	shift = lookaside_shift(cache, domain, iova);
+	entry = lookaside_entry_of(cache, domain, iova, need, shift);
+	if (!lookaside_load(entry, shift - IOPT_INDEX_BITS, iova, &leaf) ||
 	    !leaf_code_decode(leaf.code, leaf.entry, iova, &found) || (found.prot & need) != need)
 		return false;
 	*bus = found.oa;

@@ -88,6 +88,13 @@ static inline size_t lookaside_place(const struct iommu_domain *domain, uint64_t
 	return ((iova >> LOOKASIDE_BLOCK_SHIFT) + lookaside_hash(domain)) % LOOKASIDE_SHIFTS;
 }
 
+/* The log2 of size of the blocks around @iova, if any is known. */
+static inline unsigned int lookaside_shift(const struct lookaside *cache,
+					   const struct iommu_domain *domain, uint64_t iova)
+{
+	return cache->shifts[lookaside_place(domain, iova)];
+}
+
 static inline size_t lookaside_index(const struct iommu_domain *domain, uint64_t iova,
 				     unsigned int shift)
 {
@@ -114,22 +121,12 @@ lookaside_last(const struct lookaside *cache, const struct iommu_domain *domain,
 		       : NULL;
 }
 
-/* The place of what may be known of @iova in @domain, a block of 2^@shift bytes. */
-static LOOKASIDE_INLINE struct lookaside_entry *lookaside_look(struct lookaside *cache,
-							       const struct iommu_domain *domain,
-							       uint64_t iova, unsigned int *shift)
-{
-	*shift = cache->shifts[lookaside_place(domain, iova)];
-	return &cache->entries[lookaside_index(domain, iova, *shift)];
-}
-
-/* The entry for @iova in @domain and for the rights @need. NULL: there is none. */
+/* The entry for @iova in @domain, a block of 2^@shift bytes, and the rights @need, or NULL. */
 static LOOKASIDE_INLINE const struct lookaside_entry *
-lookaside_entry(struct lookaside *cache, const struct iommu_domain *domain, uint64_t iova,
-		unsigned int need)
+lookaside_entry_of(struct lookaside *cache, const struct iommu_domain *domain, uint64_t iova,
+		   unsigned int need, unsigned int shift)
 {
-	unsigned int shift;
-	const struct lookaside_entry *entry = lookaside_look(cache, domain, iova, &shift);
+	const struct lookaside_entry *entry = &cache->entries[lookaside_index(domain, iova, shift)];
 	const uint64_t wanted = (uintptr_t)domain + LOOKASIDE_USED + need;
 
 	if (__builtin_expect(((entry->domain ^ wanted) & (~(uint64_t)LOOKASIDE_RIGHTS | need)) ||
@@ -142,10 +139,10 @@ lookaside_entry(struct lookaside *cache, const struct iommu_domain *domain, uint
 
 /* The same in fewer instructions, if the entry is for all rights. NULL: another one may be. */
 static LOOKASIDE_INLINE const struct lookaside_entry *
-lookaside_entire(struct lookaside *cache, const struct iommu_domain *domain, uint64_t iova)
+lookaside_entire_of(struct lookaside *cache, const struct iommu_domain *domain, uint64_t iova,
+		    unsigned int shift)
 {
-	unsigned int shift;
-	const struct lookaside_entry *entry = lookaside_look(cache, domain, iova, &shift);
+	const struct lookaside_entry *entry = &cache->entries[lookaside_index(domain, iova, shift)];
 
 	if (__builtin_expect(entry->domain != (uintptr_t)domain + LOOKASIDE_ENTIRE ||
 				     entry->block != lookaside_block(iova, shift),
@@ -161,16 +158,20 @@ struct lookaside_leaf {
 	uint64_t entry;
 };
 
-/* Loads what translates @iova by @entry (may be NULL). False: there is nothing, or not any more. */
-static LOOKASIDE_INLINE bool lookaside_load(const struct lookaside_entry *entry, uint64_t iova,
-					    struct lookaside_leaf *leaf)
+/*
+ * Loads what translates @iova by @entry (may be NULL), whose leaves are of 2^@shift bytes. That is
+ * asked for, because what is known sooner than the entry is need not wait for it. False: there is
+ * nothing, or not any more.
+ */
+static LOOKASIDE_INLINE bool lookaside_load(const struct lookaside_entry *entry, unsigned int shift,
+					    uint64_t iova, struct lookaside_leaf *leaf)
 {
 	uint64_t stamp;
 
 	if (!entry)
 		return false;
 	leaf->code = leaf_code_of(entry->table);
-	leaf->entry = leaf_code_load(leaf->code, entry->table, iova);
+	leaf->entry = leaf_code_load(entry->table, shift, iova);
 	stamp = entry->stamp;
 	return __builtin_expect(
 		atomic_load_explicit(&lookaside_counters[stamp % LOOKASIDE_COUNTERS],
@@ -178,14 +179,18 @@ static LOOKASIDE_INLINE bool lookaside_load(const struct lookaside_entry *entry,
 		1);
 }
 
-/* Where @entry (may be NULL) says that @iova leads: lookaside_find() describes the rest. */
-static LOOKASIDE_INLINE bool lookaside_read(const struct lookaside_entry *entry, uint64_t iova,
-					    unsigned int need, uint64_t *bus, uint64_t *len)
+/*
+ * Where @entry (may be NULL), whose leaves are of 2^@shift bytes, says that @iova leads:
+ * lookaside_find() describes the rest.
+ */
+static LOOKASIDE_INLINE bool lookaside_read(const struct lookaside_entry *entry, unsigned int shift,
+					    uint64_t iova, unsigned int need, uint64_t *bus,
+					    uint64_t *len)
 {
 	struct lookaside_leaf leaf;
 	uint64_t inside;
 
-	if (!lookaside_load(entry, iova, &leaf) ||
+	if (!lookaside_load(entry, shift, iova, &leaf) ||
 	    __builtin_expect(!leaf_code_matches(leaf.code, leaf.entry, need), 0))
 		return false;
 	inside = iova & leaf.code->inside;
@@ -203,9 +208,18 @@ static LOOKASIDE_INLINE bool lookaside_find(const struct iommu_domain *domain, u
 					    unsigned int need, uint64_t *bus, uint64_t *len)
 {
 	struct lookaside *cache = gate_cache;
+	const struct lookaside_entry *entry;
+	unsigned int shift;
 
-	return __builtin_expect(!!cache, 1) &&
-	       lookaside_read(lookaside_entry(cache, domain, iova, need), iova, need, bus, len);
+	if (__builtin_expect(!cache, 0))
+		return false;
+	shift = lookaside_shift(cache, domain, iova);
+	if (shift == LOOKASIDE_BLOCK_SHIFT) {
+		entry = lookaside_entry_of(cache, domain, iova, need, LOOKASIDE_BLOCK_SHIFT);
+		return lookaside_read(entry, IOPT_TABLE_SHIFT, iova, need, bus, len);
+	}
+	entry = lookaside_entry_of(cache, domain, iova, need, shift);
+	return lookaside_read(entry, shift - IOPT_INDEX_BITS, iova, need, bus, len);
 }
 
 /*
@@ -218,13 +232,23 @@ static LOOKASIDE_INLINE bool lookaside_find_quickly(const struct iommu_domain *d
 {
 	struct lookaside *cache = gate_cache;
 	const struct lookaside_entry *entry;
+	unsigned int shift;
 
 	if (__builtin_expect(!cache, 0))
 		return false;
 	entry = lookaside_last(cache, domain, iova);
-	if (!entry && !cache->recent)
-		entry = lookaside_entire(cache, domain, iova);
-	return lookaside_read(entry, iova, need, bus, len);
+	if (entry)
+		return lookaside_read(entry, leaf_code_of(entry->table)->size_shift, iova, need,
+				      bus, len);
+	if (cache->recent)
+		return false;
+	shift = lookaside_shift(cache, domain, iova);
+	if (shift == LOOKASIDE_BLOCK_SHIFT) {
+		entry = lookaside_entire_of(cache, domain, iova, LOOKASIDE_BLOCK_SHIFT);
+		return lookaside_read(entry, IOPT_TABLE_SHIFT, iova, need, bus, len);
+	}
+	entry = lookaside_entire_of(cache, domain, iova, shift);
+	return lookaside_read(entry, shift - IOPT_INDEX_BITS, iova, need, bus, len);
 }
 
 /* lookaside_find() for leaves of all sizes, in more instructions. */

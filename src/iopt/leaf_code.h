@@ -54,12 +54,12 @@ static inline const struct leaf_code *leaf_code_of(uint64_t word)
 	return (const void *)((const char *)leaf_codes + word % (1 << IOPT_TABLE_SHIFT));
 }
 
-/* Loads the entry for @iova from the table of @word, whose code is @code. */
-static inline uint64_t leaf_code_load(const struct leaf_code *code, uint64_t word, uint64_t iova)
+/* Loads the entry for @iova from the table of @word, whose entries are for 2^@shift bytes each. */
+static inline uint64_t leaf_code_load(uint64_t word, unsigned int shift, uint64_t iova)
 {
 	const uint64_t *table = (const void *)(uintptr_t)align_down(word, 1 << IOPT_TABLE_SHIFT);
 
-	return __atomic_load_n(&table[(iova >> code->size_shift) % IOPT_ENTRIES], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&table[(iova >> shift) % IOPT_ENTRIES], __ATOMIC_ACQUIRE);
 }
 
 /* Whether @entry is such a leaf, for sure, and has the rights @need. */

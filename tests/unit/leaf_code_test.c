@@ -32,7 +32,7 @@ static void compare(const struct iopt *pt, uint64_t iova)
 	word = leaf_code_word(table, codes, level);
 	code = leaf_code_of(word);
 	assert_ptr_equal(code, &leaf_codes[codes + level]);
-	entry = leaf_code_load(code, word, iova);
+	entry = leaf_code_load(word, code->size_shift, iova);
 
 	assert_true(leaf_code_decode(code, entry, iova, &decoded));
 	assert_int_equal(decoded.oa, walked.oa);
