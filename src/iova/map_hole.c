@@ -127,7 +127,7 @@ static void spans_after(const struct iova_map_path *path, unsigned int kinds,
 	}
 }
 
-/* The largest of @count @cells. None exceeds @limit, so the loop ends where that is found. */
+/* The largest of @count @cells, or one of those that are at least @limit. */
 static uint64_t largest(const uint64_t *cells, unsigned int count, uint64_t limit)
 {
 	uint64_t even = count & 1 ? cells[count - 1] : 0, odd = 0;
@@ -140,8 +140,12 @@ static uint64_t largest(const uint64_t *cells, unsigned int count, uint64_t limi
 	return max_u64(even, odd);
 }
 
-/* The largest spans of @inner in @kinds; those of other kinds are unspecified. */
-static void inner_spans(const struct iova_map_node *inner, unsigned int kinds, struct spans *spans)
+/*
+ * The largest spans of @inner in @kinds, or any that are at least @enough (NULL: exactly the
+ * largest); those of other kinds are unspecified.
+ */
+static void inner_spans(const struct iova_map_node *inner, unsigned int kinds,
+			const struct spans *enough, struct spans *spans)
 {
 	uint64_t limit = UINT64_MAX;
 
@@ -149,9 +153,28 @@ static void inner_spans(const struct iova_map_node *inner, unsigned int kinds, s
 	for (unsigned int rest = kinds; rest; rest &= rest - 1) {
 		unsigned int kind = (unsigned int)__builtin_ctz(rest);
 
+		if (enough)
+			limit = min_u64(limit, enough->span[kind]);
 		limit = largest(inner_span(inner, kind), inner->count, limit);
 		spans->span[kind] = limit;
 	}
+}
+
+/*
+ * inner_spans() after the spans of @row have fallen from @old to @spans in @kinds. In a hole that
+ * is being filled, what is left of it is mostly still the largest in all kinds: then one look at
+ * the others is enough. If one of them is as large as the hole was, nothing changes for the parent,
+ * and any span from the old one on says so.
+ */
+static void inner_spans_after(const struct iova_map_node *inner, unsigned int row,
+			      unsigned int kinds, const struct spans *old, struct spans *spans)
+{
+	/* No kind exceeds the first one, or is below the last. */
+	const uint64_t *span = inner_span(inner, 0), limit = spans->span[log2_floor(kinds)] + 1;
+
+	if (largest(span, row, limit) >= limit ||
+	    largest(span + row + 1, inner->count - row - 1, limit) >= limit)
+		inner_spans(inner, kinds, old, spans);
 }
 
 void map_refresh_row(const struct iova_map_path *path, unsigned int level, unsigned int row)
@@ -163,7 +186,7 @@ void map_refresh_row(const struct iova_map_path *path, unsigned int level, unsig
 	if (level == 1)
 		leaf_spans(child, path_base(path, level, row), SPAN_KINDS - 1, &spans);
 	else
-		inner_spans(child, ALL_KINDS, &spans);
+		inner_spans(child, ALL_KINDS, NULL, &spans);
 	for (unsigned int kind = 0; kind < SPAN_KINDS; kind++)
 		inner_span(node, kind)[row] = spans.span[kind];
 	inner_cells(node, INNER_LAST)[row] = node_last(child);
@@ -290,7 +313,7 @@ void map_hole_shrank(const struct iova_map *map, const struct iova_map_path *pat
 		kinds = lower_spans(path, level, kinds, &old, &now);
 		if (!kinds || level + 1 == map->height)
 			return;
-		inner_spans(path->node[level], kinds, &now);
+		inner_spans_after(path->node[level], path->row[level], kinds, &old, &now);
 	}
 }
 
