@@ -201,9 +201,34 @@ static void insert_at(struct iova_map *map, struct iova_map_path *path, struct i
 	}
 }
 
+/* Whether the leaf of the map's path is the one that a search for @iova ends in. */
+static bool path_covers(const struct iova_map *map, uint64_t iova)
+{
+	const struct iova_map_node *leaf = map->path.node[0];
+
+	if (!leaf || iova < map->path.base[0])
+		return false;
+	return iova <= node_last(leaf) || node_last(leaf) == node_last(map->root);
+}
+
+/*
+ * The path to the entry that iova_map_lower() finds, as map_descend() has it, in the map itself:
+ * what follows is mostly in the same leaf, and finds it without a search in the nodes above.
+ */
+static struct iova_map_path *find_path(struct iova_map *map, uint64_t iova)
+{
+	struct iova_map_path *path = &map->path;
+
+	if (path_covers(map, iova))
+		path->row[0] = leaf_lower(path->node[0], iova);
+	else
+		map_descend(map, iova, path);
+	return path;
+}
+
 int iova_map_insert(struct iova_map *map, struct iova_range range, void *value)
 {
-	struct iova_map_path path;
+	struct iova_map_path *path;
 	struct iova_map_node *leaf;
 	int rc;
 
@@ -211,27 +236,28 @@ int iova_map_insert(struct iova_map *map, struct iova_range range, void *value)
 	if (!map->root)
 		return insert_first(map, range, value);
 
-	map_descend(map, range.start, &path);
-	leaf = path.node[0];
-	if (path.row[0] < leaf->count && leaf_cells(leaf, LEAF_START)[path.row[0]] <= range.last)
+	path = find_path(map, range.start);
+	leaf = path->node[0];
+	if (path->row[0] < leaf->count && leaf_cells(leaf, LEAF_START)[path->row[0]] <= range.last)
 		return -EEXIST;
 	if (leaf->count == LEAF_ROWS) {
-		rc = map_make_row(map, &path, range.start);
+		rc = map_make_row(map, path, range.start);
 		if (rc)
 			return rc;
 	}
-	insert_at(map, &path, range, value);
+	insert_at(map, path, range, value);
 	map->latest = range.start;
 	map->count++;
 	return 0;
 }
 
-bool iova_map_seek(const struct iova_map *map, uint64_t iova, struct iova_map_path *path,
-		   struct iova_map_entry *entry)
+bool iova_map_seek(struct iova_map *map, uint64_t iova, struct iova_map_entry *entry)
 {
+	const struct iova_map_path *path;
+
 	if (!map->root || iova > node_last(map->root))
 		return false;
-	map_descend(map, iova, path);
+	path = find_path(map, iova);
 	*entry = leaf_entry(path->node[0], path->row[0]);
 	return true;
 }
@@ -264,8 +290,10 @@ static void remove_row(struct iova_map *map, struct iova_map_path *path)
 	}
 }
 
-void iova_map_erase_at(struct iova_map *map, struct iova_map_path *path)
+void iova_map_erase_found(struct iova_map *map)
 {
+	struct iova_map_path *path = &map->path;
+
 	/*
 	 * Refill first: so no leaf is ever empty, and rows move while all holes are accounted for.
 	 */
@@ -282,33 +310,28 @@ void iova_map_erase_at(struct iova_map *map, struct iova_map_path *path)
 void *iova_map_erase(struct iova_map *map, uint64_t start)
 {
 	struct iova_map_entry entry;
-	struct iova_map_path path;
 
-	if (!iova_map_seek(map, start, &path, &entry) || entry.range.start != start)
+	if (!iova_map_seek(map, start, &entry) || entry.range.start != start)
 		return NULL;
-	iova_map_erase_at(map, &path);
+	iova_map_erase_found(map);
 	return entry.value;
 }
 
 int iova_map_prepare_split(struct iova_map *map, uint64_t start)
 {
-	struct iova_map_path path;
+	struct iova_map_path *path = find_path(map, start);
 
-	map_descend(map, start, &path);
-	return path.node[0]->count < LEAF_ROWS ? 0 : map_make_row(map, &path, start);
+	return path->node[0]->count < LEAF_ROWS ? 0 : map_make_row(map, path, start);
 }
 
 /* The halves have no hole between them, and the leaf's final last stays: only the leaf changes. */
 void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *head, void *rest)
 {
-	struct iova_map_node *leaf;
-	struct iova_map_path path;
+	const struct iova_map_path *path = find_path(map, start);
+	struct iova_map_node *leaf = path->node[0];
+	const unsigned int row = path->row[0];
 	struct iova_range range;
-	unsigned int row;
 
-	map_descend(map, start, &path);
-	leaf = path.node[0];
-	row = path.row[0];
 	range = leaf_range(leaf, row);
 	assert(head && rest && range.start == start && start <= last && last < range.last);
 	leaf_cells(leaf, LEAF_LAST)[row] = last;

@@ -17,26 +17,24 @@
 
 struct iova_map_node;
 
+enum {
+	IOVA_MAP_HEIGHT_MAX = 13
+};
+
+/* The path from the root to an entry, by level (the leaf's is 0). */
+struct iova_map_path {
+	struct iova_map_node *node[IOVA_MAP_HEIGHT_MAX];
+	unsigned int row[IOVA_MAP_HEIGHT_MAX];
+	uint64_t base[IOVA_MAP_HEIGHT_MAX];
+};
+
 struct iova_map {
 	struct iova_map_node *root; /* NULL: empty */
 	uint64_t first;		    /* start of the lowest range; not empty */
 	unsigned int height;	    /* levels, the leaves' included; 0: empty */
 	size_t count;		    /* ranges */
 	uint64_t latest;	    /* start of the one that was inserted last beside others */
-};
-
-enum {
-	IOVA_MAP_HEIGHT_MAX = 13
-};
-
-/*
- * The path from the root to an entry, by level (the leaf's is 0): from iova_map_seek(), for
- * iova_map_erase_at().
- */
-struct iova_map_path {
-	struct iova_map_node *node[IOVA_MAP_HEIGHT_MAX];
-	unsigned int row[IOVA_MAP_HEIGHT_MAX];
-	uint64_t base[IOVA_MAP_HEIGHT_MAX];
+	struct iova_map_path path;  /* of the latest seek or change; without a leaf: none */
 };
 
 struct iova_map_entry {
@@ -61,12 +59,13 @@ int iova_map_insert(struct iova_map *map, struct iova_range range, void *value);
  */
 void *iova_map_erase(struct iova_map *map, uint64_t start);
 
-/* Like iova_map_lower(), and returns the path in *@path. It is stale once the map changes. */
-bool iova_map_seek(const struct iova_map *map, uint64_t iova, struct iova_map_path *path,
-		   struct iova_map_entry *entry);
+/* Like iova_map_lower(), for a caller that may remove the entry, by iova_map_erase_found(). */
+bool iova_map_seek(struct iova_map *map, uint64_t iova, struct iova_map_entry *entry);
 
-/* Removes the entry at the end of @path, from iova_map_seek(). Needs no memory. */
-void iova_map_erase_at(struct iova_map *map, struct iova_map_path *path);
+/*
+ * Removes the entry that iova_map_seek() has found; the map has not changed since. Needs no memory.
+ */
+void iova_map_erase_found(struct iova_map *map);
 
 /*
  * Cuts the entry that starts at exactly @start after @last, which lies inside it and is not its

@@ -81,6 +81,22 @@ static void walk_node(struct walk *walk, const struct iova_map_node *node, unsig
 	}
 }
 
+/* The map's path is what a search for its leaf's final entry finds. */
+static void check_path(struct walk *walk, const struct iova_map *map)
+{
+	const struct iova_map_path *path = &map->path;
+	struct iova_map_path found;
+
+	if (!path->node[0])
+		return;
+	map_descend(map, node_last(path->node[0]), &found);
+	for (unsigned int level = 0; level < map->height; level++) {
+		expect(walk, path->node[level] == found.node[level], "path's node");
+		expect(walk, !level || path->row[level] == found.row[level], "path's row");
+		expect(walk, path->base[level] == found.base[level], "path's base");
+	}
+}
+
 const char *iova_map_check(const struct iova_map *map)
 {
 	struct walk walk = {.map = map};
@@ -91,5 +107,7 @@ const char *iova_map_check(const struct iova_map *map)
 	if (map->root && !walk.broken)
 		walk_node(&walk, map->root, map->height - 1, &spans);
 	expect(&walk, walk.entries == map->count, "count");
+	if (map->root && !walk.broken)
+		check_path(&walk, map);
 	return walk.broken;
 }

@@ -420,16 +420,15 @@ static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(i
 }
 
 /*
- * Removes @entry, which @path leads to. Does not read the area, which may not have arrived in the
- * cache yet.
+ * Removes @entry, which was found just before. Does not read the area, which may not have arrived
+ * in the cache yet.
  */
-static void remove_entry(struct ioas *ioas, struct iova_map_path *path,
-			 const struct iova_map_entry *entry, struct removed *removed)
-	REQUIRES(ioas->lock)
+static void remove_entry(struct ioas *ioas, const struct iova_map_entry *entry,
+			 struct removed *removed) REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
 	range_unfill(ioas, entry->range, NULL);
-	iova_map_erase_at(&ioas->areas, path);
+	iova_map_erase_found(&ioas->areas);
 	removed->areas[removed->count++] = entry->value;
 	if (removed->count == sizeof(removed->areas) / sizeof(removed->areas[0]))
 		flush_removed(ioas, removed);
@@ -528,7 +527,6 @@ static uint64_t remove_all(struct ioas *ioas) REQUIRES(ioas->lock)
 int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmapped)
 {
 	struct iova_map_entry entry;
-	struct iova_map_path path;
 	struct removed removed;
 	unsigned int tries = 0;
 	int rc = 0;
@@ -545,7 +543,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		goto out_unlock;
 	}
 	prefetch_in_tables(ioas, range.start);
-	while (iova_map_seek(&ioas->areas, range.start, &path, &entry) &&
+	while (iova_map_seek(&ioas->areas, range.start, &entry) &&
 	       entry.range.start <= range.last) {
 		struct area *area = entry.value;
 
@@ -570,7 +568,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		}
 		tries = 0;
 		*unmapped += iova_range_len(entry.range);
-		remove_entry(ioas, &path, &entry, &removed);
+		remove_entry(ioas, &entry, &removed);
 		if (entry.range.last == range.last)
 			break;
 		range.start = entry.range.last + 1;
