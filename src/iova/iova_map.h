@@ -26,6 +26,8 @@ struct iova_map_path {
 	struct iova_map_node *node[IOVA_MAP_HEIGHT_MAX];
 	unsigned int row[IOVA_MAP_HEIGHT_MAX];
 	uint64_t base[IOVA_MAP_HEIGHT_MAX];
+	/* What no hole below another row of an inner node exceeds; UINT64_MAX: not known. */
+	uint64_t others[IOVA_MAP_HEIGHT_MAX];
 };
 
 struct iova_map {

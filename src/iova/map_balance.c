@@ -77,6 +77,7 @@ static void raise_root(struct iova_map *map, struct iova_map_path *path, struct 
 	path->node[level] = root;
 	path->row[level] = 0;
 	path->base[level] = map->first;
+	path->others[level] = UINT64_MAX;
 	map_refresh_row(path, level, 0);
 }
 
@@ -104,6 +105,7 @@ static void split(struct iova_map_path *path, unsigned int level, enum edge edge
 	node_share(left, right, kept);
 	node_open(parent, row + 1);
 	set_child(parent, row + 1, right);
+	path->others[level + 1] = UINT64_MAX;
 	map_refresh_row(path, level + 1, row);
 	map_refresh_row(path, level + 1, row + 1);
 

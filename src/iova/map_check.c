@@ -94,6 +94,11 @@ static void check_path(struct walk *walk, const struct iova_map *map)
 		expect(walk, path->node[level] == found.node[level], "path's node");
 		expect(walk, !level || path->row[level] == found.row[level], "path's row");
 		expect(walk, path->base[level] == found.base[level], "path's base");
+		for (unsigned int row = 0; level && row < path->node[level]->count; row++)
+			expect(walk,
+			       row == path->row[level] ||
+				       inner_span(path->node[level], 0)[row] <= path->others[level],
+			       "path's bound");
 	}
 }
 

@@ -130,14 +130,25 @@ static void spans_after(const struct iova_map_path *path, unsigned int kinds,
 /* The largest of @count @cells, or one of those that are at least @limit. */
 static uint64_t largest(const uint64_t *cells, unsigned int count, uint64_t limit)
 {
-	uint64_t even = count & 1 ? cells[count - 1] : 0, odd = 0;
+	enum {
+		AT_ONCE = 8
+	};
+	const uint64_t *end = cells + count;
+	uint64_t a = 0, b = 0, c = 0, d = 0;
 
-	/* Two independent maxima: the comparisons of one would wait for each other. */
-	for (unsigned int i = 0; i + 1 < count && max_u64(even, odd) < limit; i += 2) {
-		even = max_u64(even, cells[i]);
-		odd = max_u64(odd, cells[i + 1]);
+	/* Four independent maxima: the comparisons of one would wait for each other. */
+	for (; end - cells >= AT_ONCE; cells += AT_ONCE) {
+		a = max_u64(a, max_u64(cells[0], cells[4]));
+		b = max_u64(b, max_u64(cells[1], cells[5]));
+		c = max_u64(c, max_u64(cells[2], cells[6]));
+		d = max_u64(d, max_u64(cells[3], cells[7]));
+		if (max_u64(max_u64(a, b), max_u64(c, d)) >= limit)
+			break;
 	}
-	return max_u64(even, odd);
+	a = max_u64(max_u64(a, b), max_u64(c, d));
+	for (; cells < end && a < limit; cells++)
+		a = max_u64(a, *cells);
+	return a;
 }
 
 /*
@@ -161,19 +172,30 @@ static void inner_spans(const struct iova_map_node *inner, unsigned int kinds,
 }
 
 /*
- * inner_spans() after the spans of @row have fallen from @old to @spans in @kinds. In a hole that
- * is being filled, what is left of it is mostly still the largest in all kinds: then one look at
- * the others is enough. If one of them is as large as the hole was, nothing changes for the parent,
- * and any span from the old one on says so.
+ * inner_spans() of the path's node at @level after the spans of its row have fallen from @old to
+ * @spans in @kinds. In a hole that is being filled, what is left of it is mostly still the largest
+ * in all kinds: then it is enough to know that of the others, which the path keeps. If one of them
+ * is as large as the hole was, nothing changes for the parent, and any span from the old one on
+ * says so.
  */
-static void inner_spans_after(const struct iova_map_node *inner, unsigned int row,
-			      unsigned int kinds, const struct spans *old, struct spans *spans)
+static void inner_spans_after(struct iova_map_path *path, unsigned int level, unsigned int kinds,
+			      const struct spans *old, struct spans *spans)
 {
+	const struct iova_map_node *inner = path->node[level];
+	const unsigned int row = path->row[level];
 	/* No kind exceeds the first one, or is below the last. */
-	const uint64_t *span = inner_span(inner, 0), limit = spans->span[log2_floor(kinds)] + 1;
+	const uint64_t *span = inner_span(inner, 0), limit = spans->span[log2_floor(kinds)];
+	uint64_t others = path->others[level];
 
-	if (largest(span, row, limit) >= limit ||
-	    largest(span + row + 1, inner->count - row - 1, limit) >= limit)
+	if (others <= limit)
+		return;
+	others = largest(span, row, limit + 1);
+	if (others <= limit)
+		others =
+			max_u64(others, largest(span + row + 1, inner->count - row - 1, limit + 1));
+	if (others <= limit)
+		path->others[level] = others;
+	else
 		inner_spans(inner, kinds, old, spans);
 }
 
@@ -295,7 +317,7 @@ static unsigned int lower_spans(const struct iova_map_path *path, unsigned int l
 	return changed;
 }
 
-void map_hole_shrank(const struct iova_map *map, const struct iova_map_path *path, uint64_t begin,
+void map_hole_shrank(const struct iova_map *map, struct iova_map_path *path, uint64_t begin,
 		     uint64_t end)
 {
 	struct spans old, now;
@@ -313,7 +335,7 @@ void map_hole_shrank(const struct iova_map *map, const struct iova_map_path *pat
 		kinds = lower_spans(path, level, kinds, &old, &now);
 		if (!kinds || level + 1 == map->height)
 			return;
-		inner_spans_after(path->node[level], path->row[level], kinds, &old, &now);
+		inner_spans_after(path, level, kinds, &old, &now);
 	}
 }
 

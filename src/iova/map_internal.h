@@ -194,7 +194,7 @@ void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path,
  * The hole [@begin, @end) of the leaf that @path leads to is gone, or has become smaller ones. The
  * leaf has changed already; no inner node has.
  */
-void map_hole_shrank(const struct iova_map *map, const struct iova_map_path *path, uint64_t begin,
+void map_hole_shrank(const struct iova_map *map, struct iova_map_path *path, uint64_t begin,
 		     uint64_t end);
 
 /* Sets the last and the spans of @row in the path's node at @level, from its child. */

@@ -148,6 +148,7 @@ void map_descend(const struct iova_map *map, uint64_t iova, struct iova_map_path
 		path->node[level] = node;
 		path->row[level] = row;
 		path->base[level] = base;
+		path->others[level] = UINT64_MAX;
 		base = path_base(path, level, row);
 		node = inner_child(node, row);
 		if (level == 1) {

@@ -62,23 +62,14 @@ static uint64_t pick_start(const struct scene *scene, uint64_t len)
 	return scene->base + random_below(scene->size / scene->unit) * scene->unit;
 }
 
-static void insert(const struct scene *scene)
+static void insert_range(struct iova_range range)
 {
 	static char values[16];
-	uint64_t len = scene->unit * (1 + random_below(scene->len_max));
-	struct iova_map_entry entry = {.value = &values[random_below(16)]};
-	size_t at;
-	int rc;
+	const struct iova_map_entry entry = {range, &values[random_below(16)]};
+	const size_t at = model_lower(range.start);
+	const int rc = iova_map_insert(&map, range, entry.value);
 
-	entry.range.start = pick_start(scene, len);
-	entry.range.last = entry.range.start + len - 1;
-	if (entry.range.last < entry.range.start || entry.range.start < scene->base ||
-	    entry.range.last - scene->base >= scene->size)
-		return;
-
-	at = model_lower(entry.range.start);
-	rc = iova_map_insert(&map, entry.range, entry.value);
-	if (at < model_count && model[at].range.start <= entry.range.last) {
+	if (at < model_count && model[at].range.start <= range.last) {
 		assert_int_equal(rc, -EEXIST);
 		return;
 	}
@@ -86,6 +77,22 @@ static void insert(const struct scene *scene)
 	memmove(&model[at + 1], &model[at], (model_count - at) * sizeof(model[0]));
 	model[at] = entry;
 	model_count++;
+}
+
+static void insert(const struct scene *scene)
+{
+	const uint64_t len = scene->unit * (1 + random_below(scene->len_max));
+	const uint64_t start = pick_start(scene, len), last = start + len - 1;
+
+	if (last >= start && start >= scene->base && last - scene->base < scene->size)
+		insert_range((struct iova_range){start, last});
+}
+
+static void erase_entry(size_t at)
+{
+	assert_ptr_equal(iova_map_erase(&map, model[at].range.start), model[at].value);
+	model_count--;
+	memmove(&model[at], &model[at + 1], (model_count - at) * sizeof(model[0]));
 }
 
 static void erase(const struct scene *scene)
@@ -99,9 +106,7 @@ static void erase(const struct scene *scene)
 		at = model_count - 1;
 	if (model[at].range.last > model[at].range.start)
 		assert_null(iova_map_erase(&map, model[at].range.last));
-	assert_ptr_equal(iova_map_erase(&map, model[at].range.start), model[at].value);
-	model_count--;
-	memmove(&model[at], &model[at + 1], (model_count - at) * sizeof(model[0]));
+	erase_entry(at);
 }
 
 /* Cuts an entry somewhere, if it is long enough. */
@@ -345,12 +350,72 @@ static void a_large_map_keeps_its_invariants(void **state)
 	iova_map_destroy(&map);
 }
 
+/* Erases up to @most entries from the one at @iova on. */
+static void make_hole(uint64_t iova, uint64_t most)
+{
+	const size_t at = model_lower(iova);
+
+	for (uint64_t i = 1 + random_below(most); i && at + 1 < model_count; i--)
+		erase_entry(at);
+	check();
+}
+
+/* Fills the hole at @iova with entries of @unit, from one end, and mostly to the other. */
+static void fill_hole(uint64_t iova, uint64_t unit)
+{
+	const bool down = random_below(3) == 0;
+	size_t at = model_lower(iova);
+	uint64_t begin = model[at - 1].range.last + 1, end = model[at].range.start;
+
+	while (end - begin >= unit && random_below(40)) {
+		const uint64_t start = down ? end - unit : begin;
+
+		insert_range((struct iova_range){start, start + unit - 1});
+		begin += down ? 0 : unit;
+		end -= down ? unit : 0;
+		check();
+	}
+}
+
+/*
+ * As allocators do it: so that most changes are near the latest one, and what the map remembers of
+ * that is used. Holes of several sizes are near each other, and some split their leaves while they
+ * are being filled.
+ */
+static void holes_are_filled_in_order(void **state)
+{
+	enum {
+		UNIT = 4096,
+		COUNT = 3000, /* three levels */
+		NEAR = 40,
+	};
+
+	(void)state;
+	iova_map_init(&map);
+	model_count = 0;
+	for (uint64_t i = 0; i < COUNT; i++)
+		insert_range((struct iova_range){i * 2 * UNIT, i * 2 * UNIT + UNIT - 1});
+	for (unsigned int i = 0; i < 100; i++) {
+		const uint64_t first = (1 + random_below(COUNT - NEAR)) * 2 * UNIT;
+		uint64_t holes[3];
+
+		for (unsigned int j = 0; j < 3; j++) {
+			holes[j] = first + random_below(NEAR) * 2 * UNIT;
+			make_hole(holes[j], 12);
+		}
+		for (unsigned int j = 0; j < 3; j++)
+			fill_hole(holes[random_below(3)], UNIT / (1 + random_below(2)));
+	}
+	iova_map_destroy(&map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_small_map_behaves_as_a_sorted_array),
 		cmocka_unit_test(a_map_behaves_as_a_sorted_array),
 		cmocka_unit_test(a_large_map_keeps_its_invariants),
+		cmocka_unit_test(holes_are_filled_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
