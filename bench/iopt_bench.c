@@ -517,11 +517,18 @@ enum {
 	READER_TURNS = 11
 };
 
+/* What threads read, and beside what. */
+struct scene {
+	struct iopt *pt;
+	const struct flat *flat; /* NULL: they read @pt */
+	const uint64_t *iovas;
+	bool write; /* another thread changes @pt meanwhile */
+};
+
 struct reader {
 	pthread_t thread;
-	const struct iopt *pt;
-	const uint64_t *iovas;
-	uint64_t first; /* of @iovas */
+	const struct scene *scene;
+	uint64_t first; /* of the scene's addresses */
 	uint64_t ns;	/* of CPU time */
 };
 
@@ -533,20 +540,39 @@ static uint64_t thread_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void *reader_main(void *arg)
+static uint64_t read_table(const struct scene *scene, uint64_t first)
 {
-	struct reader *reader = arg;
-	uint64_t start = thread_ns();
 	struct iopt_leaf leaf;
 	uint64_t sum = 0;
 
 	for (uint64_t i = 0; i < READS; i++) {
 		rcu_read_lock();
-		if (iopt_translate(reader->pt, reader->iovas[(reader->first + i) % PAGES], &leaf))
+		if (iopt_translate(scene->pt, scene->iovas[(first + i) % PAGES], &leaf))
 			sum += leaf.oa;
 		rcu_read_unlock();
 	}
-	bench_use(sum);
+	return sum;
+}
+
+static uint64_t read_flat(const struct scene *scene, uint64_t first)
+{
+	struct iopt_leaf leaf;
+	uint64_t sum = 0;
+
+	for (uint64_t i = 0; i < READS; i++) {
+		if (flat_translate(scene->flat, scene->iovas[(first + i) % PAGES], &leaf))
+			sum += leaf.oa;
+	}
+	return sum;
+}
+
+static void *reader_main(void *arg)
+{
+	struct reader *reader = arg;
+	const struct scene *scene = reader->scene;
+	uint64_t start = thread_ns();
+
+	bench_use(scene->flat ? read_flat(scene, reader->first) : read_table(scene, reader->first));
 	reader->ns = thread_ns() - start;
 	return NULL;
 }
@@ -570,18 +596,18 @@ static void *writer_main(void *arg)
 }
 
 /* CPU time of a translation, in each of @count threads. */
-static double run_readers(struct iopt *pt, const uint64_t *iovas, unsigned int count, bool write)
+static double run_readers(const struct scene *scene, unsigned int count)
 {
 	struct reader readers[2];
-	struct writer writer = {.pt = pt};
+	struct writer writer = {.pt = scene->pt};
 	pthread_t thread;
 	uint64_t ns = 0;
 
-	if (write)
+	if (scene->write)
 		check(pthread_create(&thread, NULL, writer_main, &writer) == 0, "thread");
 	for (unsigned int i = 0; i < count; i++) {
 		/* Apart, so that none finds in the cache what the other has just read. */
-		readers[i] = (struct reader){.pt = pt, .iovas = iovas, .first = i * (PAGES / 2)};
+		readers[i] = (struct reader){.scene = scene, .first = i * (PAGES / 2)};
 		check(pthread_create(&readers[i].thread, NULL, reader_main, &readers[i]) == 0,
 		      "thread");
 	}
@@ -589,7 +615,7 @@ static double run_readers(struct iopt *pt, const uint64_t *iovas, unsigned int c
 		pthread_join(readers[i].thread, NULL);
 		ns += readers[i].ns;
 	}
-	if (write) {
+	if (scene->write) {
 		atomic_store(&writer.stop, true);
 		pthread_join(thread, NULL);
 	}
@@ -598,42 +624,50 @@ static double run_readers(struct iopt *pt, const uint64_t *iovas, unsigned int c
 
 /*
  * Two readers in turns with one, both alone or beside a writer: how many times as much they
- * translate.
+ * translate. The rows of the flat array say what the machine has for two threads: where they share
+ * a cache, or three of them two processors, no structure reaches the bar.
  */
-static void compare_readers(struct iopt *pt, const uint64_t *iovas, bool write)
+static void compare_readers(const struct scene *scene)
 {
 	double one[READER_TURNS], two[READER_TURNS], gain[READER_TURNS];
-	const char *beside = write ? " beside a writer" : "";
+	const char *what = scene->flat ? "flat array" : iopt_format(scene->pt)->name;
+	const char *beside = scene->write ? " beside a writer" : "";
 	struct bench_result first, second;
 	char name[NAME_MAX_LEN];
 
 	for (int i = 0; i < READER_TURNS; i++) {
-		one[i] = run_readers(pt, iovas, 1, write);
-		two[i] = run_readers(pt, iovas, 2, write);
+		one[i] = run_readers(scene, 1);
+		two[i] = run_readers(scene, 2);
 		gain[i] = 2 * one[i] / two[i];
 	}
 	first.median = bench_median(one, READER_TURNS);
 	first.min = one[0];
 	second.median = bench_median(two, READER_TURNS);
 	second.min = two[0];
-	snprintf(name, sizeof(name), "one reader%s", beside);
+	snprintf(name, sizeof(name), "%s: one reader%s", what, beside);
 	bench_row(name, first, first);
-	snprintf(name, sizeof(name), "each of two%s", beside);
+	snprintf(name, sizeof(name), "%s: each of two%s", what, beside);
 	bench_row(name, second, first);
-	snprintf(name, sizeof(name), "%s: two readers%s, of one", iopt_format(pt)->name, beside);
-	bench_at_least(name, bench_median(gain, READER_TURNS), 1.9, "x");
+	snprintf(name, sizeof(name), "%s: two readers%s, of one", what, beside);
+	if (!scene->flat)
+		bench_at_least(name, bench_median(gain, READER_TURNS), 1.9, "x");
 }
 
-static void bench_threads(const struct iopt_format *format, const uint64_t *iovas)
+static void bench_threads(const struct iopt_format *format, const struct look_up *look_up)
 {
-	struct iopt *pt = million_pages(format);
+	struct scene scene = {.pt = million_pages(format), .iovas = look_up->iovas};
 	char title[NAME_MAX_LEN];
 
 	snprintf(title, sizeof(title), "%s: readers, CPU time each", format->name);
 	bench_table(title);
-	compare_readers(pt, iovas, false);
-	compare_readers(pt, iovas, true);
-	iopt_destroy(pt);
+	for (int write = 0; write <= 1; write++) {
+		scene.write = write;
+		scene.flat = look_up->flat;
+		compare_readers(&scene);
+		scene.flat = NULL;
+		compare_readers(&scene);
+	}
+	iopt_destroy(scene.pt);
 }
 
 int main(void)
@@ -650,7 +684,7 @@ int main(void)
 	bench_bulk();
 	bench_populate();
 	bench_dirty();
-	bench_threads(&iopt_vtdss, look_up.iovas);
-	bench_threads(&iopt_amdv1, look_up.iovas);
+	bench_threads(&iopt_vtdss, &look_up);
+	bench_threads(&iopt_amdv1, &look_up);
 	return 0;
 }
