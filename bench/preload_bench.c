@@ -296,6 +296,47 @@ static void compare_start(const char *command, const char *self)
 	fflush(stdout);
 }
 
+/* Prints the nanoseconds since @then, the time when the program was asked for. */
+static int say_reached(const char *then)
+{
+	printf("%llu\n", (unsigned long long)bench_now() - strtoull(then, NULL, 10));
+	return 0;
+}
+
+/* How long it takes to the program's main(), which the shell's command @prefix starts. */
+static struct bench_result reach(const char *prefix, const char *self)
+{
+	char line[3 * PATH_MAX];
+	double times[STARTS];
+	struct bench_result result;
+
+	for (unsigned int i = 0; i < STARTS; i++) {
+		check((size_t)snprintf(line, sizeof(line), "exec %s '%s' reached %llu", prefix,
+				       self, (unsigned long long)bench_now()) < sizeof(line),
+		      "path");
+		times[i] = printed_by(line);
+	}
+	result.median = bench_median(times, STARTS);
+	result.min = times[0];
+	return result;
+}
+
+static void compare_reaching(const char *command, const char *self)
+{
+	char prefix[2 * PATH_MAX];
+	struct bench_result without, with;
+
+	snprintf(prefix, sizeof(prefix), "'%s' run --device edu --", command);
+	without = reach("", self);
+	with = reach(prefix, self);
+	bench_table("from the shell to main()");
+	bench_row("without uiommufd", without, without);
+	bench_row("by uiommufd run", with, without);
+	bench_at_most("what uiommufd run takes until its program is in main()",
+		      (with.min - without.min) / 1e6, 5, " ms");
+	fflush(stdout);
+}
+
 static int measure(void)
 {
 	struct vfio_rig rig = open_rig();
@@ -325,10 +366,13 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "start") == 0)
 		return measure_start();
+	if (argc > 2 && strcmp(argv[1], "reached") == 0)
+		return say_reached(argv[2]);
 	if (argc > 1)
 		return strcmp(argv[1], "mapping") == 0 ? measure_mapping() : measure();
 	bench_paths(&paths);
 	compare_start(paths.command, paths.self);
+	compare_reaching(paths.command, paths.self);
 	compare_mapping(paths.command, paths.self);
 	execl(paths.command, paths.command, "run", "--device", "edu", "--", paths.self, "inside",
 	      (char *)NULL);
