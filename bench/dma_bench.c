@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a device model pays for an access: uiommufd_translate(), uiommufd_dma_read() and
- * uiommufd_dma_write() of 64 bytes and of 4 KiB, beside the memcpy() that moves the same bytes; and
- * what of it are the parts that keep it correct: the read-side section, and the gate by which an
- * unmap knows of it.
+ * uiommufd_dma_write() of 64 bytes and of 4 KiB, and DMA of 64 KiB in one piece and in pages,
+ * beside the memcpy() that moves the same bytes; and what of it are the parts that keep it correct:
+ * the read-side section, the gate by which an unmap knows of it, and the log of what was written.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,8 @@
 #include "../tests/lib/page.h"
 #include "base/gate.h"
 #include "bench.h"
+#include "iommu/dma_log.h"
+#include "iommu/iommu.h"
 #include "iopt/iopt.h"
 #include "report/origin.h"
 
@@ -23,9 +25,14 @@ enum {
 	PAGES = 256, /* 1 MiB, in the caches: what is measured is not the memory */
 	OPERATIONS = 100000,
 	SMALL = 64,
+	LINE = 64,
+	LONG = 65536, /* bytes */
+	LONG_OPERATIONS = 5000,
+	SCATTER = 37, /* pages from one to the next; it has no factor in common with PAGES */
 };
 
-#define IOVA_BASE UINT64_C(0x100000000)
+#define IOVA_BASE      UINT64_C(0x100000000)
+#define IOVA_SCATTERED UINT64_C(0x200000000)
 
 struct device {
 	struct uiommufd_endpoint *endpoint;
@@ -42,10 +49,13 @@ static void check(int rc, const char *what)
 	exit(1);
 }
 
-/* Where access @i begins: another page each time. */
-static uint64_t offset_of(uint64_t i)
+/*
+ * Where access @i, of @len bytes, begins: another page each time, and in it another line, since
+ * those at one offset of all pages share a few sets of the caches.
+ */
+static uint64_t offset_of(uint64_t i, size_t len)
 {
-	return i % PAGES * PAGE;
+	return i % PAGES * PAGE + i % ((PAGE - len) / LINE + 1) * LINE;
 }
 
 static void do_memcpy_from(void *arg, uint64_t ops)
@@ -53,7 +63,7 @@ static void do_memcpy_from(void *arg, uint64_t ops)
 	const struct device *device = arg;
 
 	for (uint64_t i = 0; i < ops; i++) {
-		memcpy(device->buffer, device->memory + offset_of(i), device->len);
+		memcpy(device->buffer, device->memory + offset_of(i, device->len), device->len);
 		__asm__ volatile("" : : "r"(device->buffer) : "memory");
 	}
 }
@@ -63,7 +73,7 @@ static void do_memcpy_to(void *arg, uint64_t ops)
 	const struct device *device = arg;
 
 	for (uint64_t i = 0; i < ops; i++) {
-		memcpy(device->memory + offset_of(i), device->buffer, device->len);
+		memcpy(device->memory + offset_of(i, device->len), device->buffer, device->len);
 		__asm__ volatile("" : : "r"(device->memory) : "memory");
 	}
 }
@@ -74,7 +84,8 @@ static void do_read(void *arg, uint64_t ops)
 
 	for (uint64_t i = 0; i < ops; i++)
 		check(uiommufd_dma_read(device->endpoint, UIOMMUFD_NO_PASID,
-					IOVA_BASE + offset_of(i), device->buffer, device->len),
+					IOVA_BASE + offset_of(i, device->len), device->buffer,
+					device->len),
 		      "read");
 }
 
@@ -84,7 +95,8 @@ static void do_write(void *arg, uint64_t ops)
 
 	for (uint64_t i = 0; i < ops; i++)
 		check(uiommufd_dma_write(device->endpoint, UIOMMUFD_NO_PASID,
-					 IOVA_BASE + offset_of(i), device->buffer, device->len),
+					 IOVA_BASE + offset_of(i, device->len), device->buffer,
+					 device->len),
 		      "write");
 }
 
@@ -96,7 +108,8 @@ static void do_translate(void *arg, uint64_t ops)
 		void *addr;
 
 		check(uiommufd_translate(device->endpoint, UIOMMUFD_NO_PASID,
-					 IOVA_BASE + offset_of(i), UIOMMUFD_PROT_READ, &addr, NULL),
+					 IOVA_BASE + offset_of(i, device->len), UIOMMUFD_PROT_READ,
+					 &addr, NULL),
 		      "translate");
 		bench_use((uintptr_t)addr);
 	}
@@ -136,6 +149,10 @@ static void compare(struct device *device, const char *what, void (*copy)(void *
 	bench_row(name, pair.first, pair.first);
 	snprintf(name, sizeof(name), "DMA %s of %zu bytes", what, device->len);
 	bench_row(name, pair.second, pair.first);
+	if (device->len == SMALL)
+		bench_at_most(name, pair.second.median, 15, " ns");
+	else
+		bench_at_least(name, 1 / pair.ratio, 0.95, "x the speed of memcpy");
 }
 
 static void record_off(void *arg)
@@ -168,6 +185,138 @@ static void compare_recording(struct device *device, const char *what,
 		 device->len);
 	bench_at_most(name, pair.ratio, 1.2, "");
 	record_off(NULL);
+}
+
+/* ---- more than a page ---- */
+
+/* Memory that a domain has twice: in one piece, and page by page in another order. */
+struct stretch {
+	struct iommu_endpoint *endpoint;
+	char *memory;
+	char *buffer; /* LONG bytes */
+	bool scattered;
+};
+
+static uint64_t stretch_first(uint64_t i)
+{
+	return i * (LONG / PAGE) % PAGES;
+}
+
+static void copy_stretch(void *arg, uint64_t ops)
+{
+	const struct stretch *stretch = arg;
+	const uint64_t pages = LONG / PAGE;
+
+	for (uint64_t i = 0; i < ops; i++) {
+		const uint64_t first = stretch_first(i);
+
+		if (!stretch->scattered)
+			memcpy(stretch->buffer, stretch->memory + first * PAGE, LONG);
+		for (uint64_t page = 0; stretch->scattered && page < pages; page++)
+			memcpy(stretch->buffer + page * PAGE,
+			       stretch->memory + (first + page) * SCATTER % PAGES * PAGE, PAGE);
+		__asm__ volatile("" : : "r"(stretch->buffer) : "memory");
+	}
+}
+
+static void read_stretch(void *arg, uint64_t ops)
+{
+	const struct stretch *stretch = arg;
+	const uint64_t base = stretch->scattered ? IOVA_SCATTERED : IOVA_BASE;
+
+	for (uint64_t i = 0; i < ops; i++)
+		check(iommu_dma(stretch->endpoint, NO_PASID, base + stretch_first(i) * PAGE,
+				stretch->buffer, LONG, DMA_READ),
+		      "read");
+}
+
+static void write_pages(void *arg, uint64_t ops)
+{
+	const struct stretch *stretch = arg;
+
+	for (uint64_t i = 0; i < ops; i++)
+		check(iommu_dma(stretch->endpoint, NO_PASID, IOVA_BASE + i % PAGES * PAGE,
+				stretch->buffer, PAGE, DMA_WRITE),
+		      "write");
+}
+
+static void start_log(void *arg)
+{
+	const struct iova_range range = {IOVA_BASE, IOVA_BASE + PAGES * PAGE - 1};
+
+	check(iommu_dma_log_start(((struct stretch *)arg)->endpoint, PAGE, &range, 1), "log");
+}
+
+static void stop_log(void *arg)
+{
+	iommu_dma_log_stop(((struct stretch *)arg)->endpoint);
+}
+
+static void compare_stretches(struct stretch *stretch, bool scattered, double bar)
+{
+	const struct bench_case copy = {
+		.body = copy_stretch, .arg = stretch, .ops = LONG_OPERATIONS};
+	const struct bench_case dma = {
+		.body = read_stretch, .arg = stretch, .ops = LONG_OPERATIONS};
+	const char *how = scattered ? "in pages" : "in one piece";
+	struct bench_pair pair;
+	char name[64];
+
+	stretch->scattered = scattered;
+	pair = bench_pair(&copy, &dma);
+	snprintf(name, sizeof(name), "memcpy of 64 KiB, %s", how);
+	bench_row(name, pair.first, pair.first);
+	snprintf(name, sizeof(name), "DMA read of 64 KiB, %s", how);
+	bench_row(name, pair.second, pair.first);
+	bench_at_least(name, 1 / pair.ratio, bar, "x the speed of memcpy");
+}
+
+static void compare_logging(struct stretch *stretch)
+{
+	const struct bench_case off = {.body = write_pages, .arg = stretch, .ops = OPERATIONS};
+	const struct bench_case on = {.setup = start_log,
+				      .body = write_pages,
+				      .teardown = stop_log,
+				      .arg = stretch,
+				      .ops = OPERATIONS};
+	const struct bench_pair pair = bench_pair(&off, &on);
+
+	bench_row("DMA write of a page", pair.first, pair.first);
+	bench_row("the same, logged", pair.second, pair.first);
+	bench_at_most("a DMA write of a page that is logged, over one that is not", pair.ratio,
+		      1.03, "x");
+}
+
+static void measure_stretches(char *memory)
+{
+	struct stretch stretch = {.memory = memory, .buffer = aligned_alloc(PAGE, LONG)};
+	const unsigned int prot = IOPT_READ | IOPT_WRITE;
+	const uint64_t bus = (uintptr_t)memory;
+	struct iommu_domain *domain;
+	struct iommu *iommu;
+
+	check(stretch.buffer ? 0 : -ENOMEM, "memory");
+	memset(stretch.buffer, 1, LONG);
+	check(iommu_create(iommu_kind_find("intel"), "intel1", &iommu), "IOMMU");
+	check(iommu_domain_create(iommu, 0, NULL, &domain), "domain");
+	check(iommu_endpoint_create(iommu, "long", &stretch.endpoint), "endpoint");
+	check(iommu_domain_map(domain, IOVA_BASE, bus, PAGES * PAGE, prot, 0), "map");
+	for (uint64_t page = 0; page < PAGES; page++)
+		check(iommu_domain_map(domain, IOVA_SCATTERED + page * PAGE,
+				       bus + page * SCATTER % PAGES * PAGE, PAGE, prot, 0),
+		      "map");
+	check(iommu_endpoint_set_domain(stretch.endpoint, NO_PASID, domain), "attach");
+	bench_table("more than a page");
+	compare_stretches(&stretch, false, 0.98);
+	compare_stretches(&stretch, true, 0.9);
+	compare_logging(&stretch);
+	check(iommu_endpoint_set_domain(stretch.endpoint, NO_PASID, NULL), "detach");
+	iommu_endpoint_destroy(stretch.endpoint);
+	iommu_domain_unmap(domain, IOVA_BASE, PAGES * PAGE);
+	iommu_domain_unmap(domain, IOVA_SCATTERED, PAGES * PAGE);
+	iommu_domain_destroy(domain);
+	iommu_put(iommu);
+	free(stretch.buffer);
 }
 
 static void map_memory(struct uiommufd *ctx, uint32_t ioas, const struct device *device)
@@ -219,6 +368,7 @@ int main(void)
 	compare(&device, "read", do_memcpy_from, do_read);
 	compare(&device, "write", do_memcpy_to, do_write);
 	compare_recording(&device, "write", do_write);
+	measure_stretches(device.memory);
 
 	uiommufd_endpoint_destroy(device.endpoint);
 	uiommufd_close(ctx);
