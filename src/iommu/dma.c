@@ -373,11 +373,10 @@ static ALWAYS_INLINE bool recall(const struct iommu_domain *domain, uint64_t beg
 	const uint64_t iova = begin + done;
 	uint64_t bus, known;
 
-	if (iova < begin || (!lookaside_find(domain, iova, need, &bus, &known) &&
+	if (iova < begin || (!lookaside_find_extent(domain, iova, need, *len, &bus, &known) &&
 			     !lookaside_find_any(domain, iova, need, &bus, &known)))
 		return false;
-	if (!cut(len, known))
-		return false;
+	*len = min_u64(*len, known);
 	*end = (char *)(uintptr_t)bus;
 	return true;
 }
@@ -390,27 +389,36 @@ static ALWAYS_INLINE bool recall(const struct iommu_domain *domain, uint64_t beg
 static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done, bool read, bool write)
 {
 	struct iommu_domain *domain = rcu_load(&dma->endpoint->rid_domain);
-	/* One of the two is NULL; then what it leads to is found below. */
-	char *src = (char *)((uintptr_t)dma->src_buf + done);
-	char *dst = (char *)((uintptr_t)dma->dst_buf + done);
-	size_t len = min_u64(dma->len - done, DMA_PIECE);
+	/* In one stay inside the gate, as many pieces as that is to have bytes. */
+	const size_t most = min_u64(dma->len - done, DMA_PIECE);
+	size_t copied = 0;
 
 	if (!domain || !lookaside_serves(domain) || dma->pasid != NO_PASID || dma->atomic ||
 	    sanitizer_present() || process_memory_any() || (observed() && profiling()) ||
 	    gate_enter(domain))
 		return 0;
-	if (rcu_load(&dma->endpoint->rid_domain) != domain || displace_in_progress() ||
-	    (read && !recall(domain, dma->src_iova, done, IOPT_READ, &src, &len)) ||
-	    (write && !recall(domain, dma->dst_iova, done, IOPT_WRITE, &dst, &len)) ||
-	    guard_copy(dst, src, len)) {
-		gate_leave();
-		return 0;
-	}
-	msan_written(dst, len);
-	if (write && dma_is_logged(dma->endpoint, dma->pasid))
-		dma_log_mark(dma->endpoint, dma->dst_iova + done, len);
+	if (rcu_load(&dma->endpoint->rid_domain) != domain || displace_in_progress())
+		goto out;
+	do {
+		/* One of the two is NULL; then what it leads to is found below. */
+		char *src = (char *)((uintptr_t)dma->src_buf + done + copied);
+		char *dst = (char *)((uintptr_t)dma->dst_buf + done + copied);
+		size_t len = most - copied;
+
+		if ((read &&
+		     !recall(domain, dma->src_iova, done + copied, IOPT_READ, &src, &len)) ||
+		    (write &&
+		     !recall(domain, dma->dst_iova, done + copied, IOPT_WRITE, &dst, &len)) ||
+		    guard_copy(dst, src, len))
+			break;
+		msan_written(dst, len);
+		copied += len;
+	} while (copied < most);
+	if (write && copied && dma_is_logged(dma->endpoint, dma->pasid))
+		dma_log_mark(dma->endpoint, dma->dst_iova + done, copied);
+out:
 	gate_leave();
-	return len;
+	return copied;
 }
 
 /*

@@ -223,6 +223,83 @@ static LOOKASIDE_INLINE bool lookaside_find(const struct iommu_domain *domain, u
 }
 
 /*
+ * How many bytes are contiguous from @iova on, or more than @want, if @leaf, which translates it,
+ * was loaded by @entry: as far as the leaves of the table go on from each other, with the rights
+ * @need. They are loaded before the counter, as the first one was.
+ */
+static inline uint64_t lookaside_extent(const struct lookaside_entry *entry, uint64_t iova,
+					unsigned int need, uint64_t want,
+					const struct lookaside_leaf *leaf)
+{
+	const struct leaf_code *code = leaf->code;
+	const uint64_t size = code->inside + 1, stamp = entry->stamp;
+	const uint64_t first = size - (iova & code->inside);
+	const uint64_t index = (iova >> code->size_shift) % IOPT_ENTRIES;
+	const uint64_t most =
+		min_u64(((want - first - 1) >> code->size_shift) + 1, IOPT_ENTRIES - 1 - index);
+	const uint64_t *leaves = leaf_code_table(entry->table) + index + 1;
+	const uint64_t step = size >> code->oa_shift;
+	uint64_t next = leaf->entry, more = 0;
+
+	for (; more < most; more++) {
+		const uint64_t other = __atomic_load_n(&leaves[more], __ATOMIC_ACQUIRE);
+
+		next += step;
+		/* What is not of the address is mostly the same; the rights must be there. */
+		if (other != next && (!leaf_code_matches(code, other, need) ||
+				      leaf_code_oa(code, other) != leaf_code_oa(code, next)))
+			break;
+	}
+	return atomic_load_explicit(&lookaside_counters[stamp % LOOKASIDE_COUNTERS],
+				    memory_order_acquire) == stamp
+		       ? first + (more << code->size_shift)
+		       : first;
+}
+
+/*
+ * lookaside_read() for a request of @want bytes, which a DMA makes: *@len is all that is contiguous
+ * of them in one table, or more than @want.
+ */
+static LOOKASIDE_INLINE bool lookaside_read_extent(const struct lookaside_entry *entry,
+						   unsigned int shift, uint64_t iova,
+						   unsigned int need, uint64_t want, uint64_t *bus,
+						   uint64_t *len)
+{
+	struct lookaside_leaf leaf;
+	uint64_t inside;
+
+	if (!lookaside_load(entry, shift, iova, &leaf) ||
+	    __builtin_expect(!leaf_code_matches(leaf.code, leaf.entry, need), 0))
+		return false;
+	inside = iova & leaf.code->inside;
+	*bus = leaf_code_oa(leaf.code, leaf.entry) | inside;
+	*len = leaf.code->inside + 1 - inside;
+	if (*len < want)
+		*len = lookaside_extent(entry, iova, need, want, &leaf);
+	return true;
+}
+
+/* lookaside_find() for a request of @want bytes; first by the table that was used last. */
+static LOOKASIDE_INLINE bool lookaside_find_extent(const struct iommu_domain *domain, uint64_t iova,
+						   unsigned int need, uint64_t want, uint64_t *bus,
+						   uint64_t *len)
+{
+	struct lookaside *cache = gate_cache;
+	const struct lookaside_entry *entry;
+	unsigned int shift;
+
+	if (__builtin_expect(!cache, 0))
+		return false;
+	entry = lookaside_last(cache, domain, iova);
+	if (entry)
+		return lookaside_read_extent(entry, leaf_code_of(entry->table)->size_shift, iova,
+					     need, want, bus, len);
+	shift = lookaside_shift(cache, domain, iova);
+	entry = lookaside_entry_of(cache, domain, iova, need, shift);
+	return lookaside_read_extent(entry, shift - IOPT_INDEX_BITS, iova, need, want, bus, len);
+}
+
+/*
  * The same in fewer instructions: by the table that was used last, or, in a thread that has nothing
  * of nested_recent.h, by another one for all rights.
  */

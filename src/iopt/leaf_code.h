@@ -54,12 +54,16 @@ static inline const struct leaf_code *leaf_code_of(uint64_t word)
 	return (const void *)((const char *)leaf_codes + word % (1 << IOPT_TABLE_SHIFT));
 }
 
+static inline const uint64_t *leaf_code_table(uint64_t word)
+{
+	return (const void *)(uintptr_t)align_down(word, 1 << IOPT_TABLE_SHIFT);
+}
+
 /* Loads the entry for @iova from the table of @word, whose entries are for 2^@shift bytes each. */
 static inline uint64_t leaf_code_load(uint64_t word, unsigned int shift, uint64_t iova)
 {
-	const uint64_t *table = (const void *)(uintptr_t)align_down(word, 1 << IOPT_TABLE_SHIFT);
-
-	return __atomic_load_n(&table[(iova >> shift) % IOPT_ENTRIES], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&leaf_code_table(word)[(iova >> shift) % IOPT_ENTRIES],
+			       __ATOMIC_ACQUIRE);
 }
 
 /* Whether @entry is such a leaf, for sure, and has the rights @need. */

@@ -36,6 +36,7 @@ enum {
 	MOST_THREADS = 16,
 	BATCH = 1024, /* DMAs between two looks at whether it is enough */
 	WRITE_OF = 4, /* one DMA of so many writes */
+	AREA_OF = 16, /* one of so many others reads a whole area, leaf by leaf */
 };
 
 #define CANARY UINT64_C(0xdeadbeefdeadbeef)
@@ -88,6 +89,27 @@ static struct page_words *words_of(int area, unsigned int page)
 
 /* ---- DMA ---- */
 
+/* A read that fails has read what it could. */
+static bool read_area(unsigned int space, unsigned int place)
+{
+	static __thread char area[AREA_PAGES * PAGE];
+	int rc;
+
+	for (unsigned int page = 0; page < AREA_PAGES; page++)
+		memset(area + page * PAGE, 0, sizeof(uint64_t));
+	rc = uiommufd_dma_read(devices[space], UIOMMUFD_NO_PASID, iova_of(place, 0), area,
+			       sizeof(area));
+	for (unsigned int page = 0; page < AREA_PAGES; page++) {
+		const uint64_t name = name_of(space, place, page);
+		uint64_t word;
+
+		memcpy(&word, area + page * PAGE, sizeof(word));
+		if (word != name && (!rc || word))
+			die("a read of an area by DMA", word, name);
+	}
+	return !rc;
+}
+
 static bool dma_once(struct rng *rng)
 {
 	const unsigned int space = (unsigned int)rng_below(rng, SPACES);
@@ -100,6 +122,8 @@ static bool dma_once(struct rng *rng)
 		return !uiommufd_dma_write(devices[space], UIOMMUFD_NO_PASID,
 					   iova + offsetof(struct page_words, written), &word,
 					   sizeof(word));
+	if (rng_below(rng, AREA_OF) == 0)
+		return read_area(space, place);
 	if (uiommufd_dma_read(devices[space], UIOMMUFD_NO_PASID, iova, &word, sizeof(word)))
 		return false;
 	if (word != name)
