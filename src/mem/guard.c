@@ -31,22 +31,28 @@
 
 #if defined(__x86_64__)
 
-/* Whether guard_copy() may use AVX, which is faster than the microcode up to some pages. */
-bool guard_has_avx __attribute__((visibility("hidden")));
+uint8_t guard_vectors;
 
-__attribute__((constructor)) static void find_avx(void)
+/*
+ * Vectors are faster than the microcode up to some pages. Processors that run slower when they use
+ * AVX-512 have no VBMI2.
+ */
+__attribute__((constructor)) static void find_vectors(void)
 {
-	guard_has_avx = __builtin_cpu_supports("avx");
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vbmi2"))
+		guard_vectors = 2;
+	else
+		guard_vectors = __builtin_cpu_supports("avx") ? 1 : 0;
 }
 
 /*
  * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies are by moves, the last of which may
  * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
- * parts, nor twice if it is all that is copied; those of some pages are by AVX, 128 bytes at a time
- * and the rest as a short one; long ones are the microcode's. guard_load: rdi = dst, rsi = src.
- * guard_exchange: rdi = word, rsi = old, rdx = new. guard_copy_string: rdi = dst, rsi = src,
- * rdx = size. guard_touch: rdi = page, esi = pages, dl = write. They lie within, and so fail as the
- * copy does.
+ * parts, nor twice if it is all that is copied; those of some pages are by AVX-512 or AVX, 256 or
+ * 128 bytes at a time and the rest as a short one; long ones are the microcode's. guard_load: rdi =
+ * dst, rsi = src. guard_exchange: rdi = word, rsi = old, rdx = new. guard_copy_string: rdi = dst,
+ * rsi = src, rdx = size. guard_touch: rdi = page, esi = pages, dl = write. They lie within, and so
+ * fail as the copy does.
  */
 __asm__(".pushsection .text\n"
 	".p2align 4\n"
@@ -71,10 +77,11 @@ __asm__(".pushsection .text\n"
 	"	movdqu %xmm1, (%r8)\n"
 	"	jmp 9f\n"
 	"2:	movq %rdx, %rcx\n"
-	"	cmpb $0, guard_has_avx(%rip)\n"
-	"	je 11f\n"
 	"	cmpq $8192, %rdx\n"
 	"	ja 11f\n"
+	"	cmpb $1, guard_vectors(%rip)\n"
+	"	jb 11f\n"
+	"	ja 18f\n"
 	"	shrq $7, %rcx\n"
 	"	andl $127, %edx\n"
 	"	.p2align 4\n"
@@ -91,6 +98,23 @@ __asm__(".pushsection .text\n"
 	"	decq %rcx\n"
 	"	jnz 10b\n"
 	"	vzeroupper\n"
+	"	jmp guard_copy\n"
+	/* Of these registers the upper halves need not be cleared. */
+	"18:	shrq $8, %rcx\n"
+	"	andl $255, %edx\n"
+	"	.p2align 4\n"
+	"19:	vmovdqu64 (%rsi), %zmm16\n"
+	"	vmovdqu64 64(%rsi), %zmm17\n"
+	"	vmovdqu64 128(%rsi), %zmm18\n"
+	"	vmovdqu64 192(%rsi), %zmm19\n"
+	"	addq $256, %rsi\n"
+	"	vmovdqu64 %zmm16, (%rdi)\n"
+	"	vmovdqu64 %zmm17, 64(%rdi)\n"
+	"	vmovdqu64 %zmm18, 128(%rdi)\n"
+	"	vmovdqu64 %zmm19, 192(%rdi)\n"
+	"	addq $256, %rdi\n"
+	"	decq %rcx\n"
+	"	jnz 19b\n"
 	"	jmp guard_copy\n"
 	"11:	rep movsb\n"
 	"	jmp 9f\n"

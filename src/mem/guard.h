@@ -20,6 +20,11 @@
 /* Copies @len bytes. 0, or -EFAULT: a page of either side is bad (what was copied before stays). */
 int guard_copy(void *dst, const void *src, size_t len);
 
+#if defined(__x86_64__)
+/* What guard_copy() uses: 2, AVX-512; 1, AVX; 0, neither. Only tests change it. */
+extern uint8_t guard_vectors __attribute__((visibility("hidden")));
+#endif
+
 /* guard_copy() of the aligned word @src, which is read at once. */
 int guard_load(uint64_t *dst, const uint64_t *src);
 
