@@ -5,12 +5,17 @@
  * DMA marks what it has written after the bytes are in memory. If a report clears a bit before a
  * write is marked, that write sets the bit again, so every write is in some report.
  *
+ * A write whose only bit is set already does not set it again, which spares the DMA a fence. The
+ * report makes it instead, on all threads, between clearing bits and its end: the bytes of a DMA
+ * that still found the bit are in memory when the report ends, and one that looks later sets the
+ * bit (process_fence.h).
+ *
  * Marking happens inside the gate (base/gate.h); stopping waits for the gate before it frees the
  * log. A report clears whole bits; of a unit that it covers in part it reports that part, and the
  * bit stays set.
  *
- * Cost: marking is one atomic operation for 64 units. Memory: one bit for each unit, allocated by
- * the kernel on first use; beyond MAX_BITS the units grow instead.
+ * Cost: marking is one load, or one atomic operation for 64 units. Memory: one bit for each unit,
+ * allocated by the kernel on first use; beyond MAX_BITS the units grow instead.
  */
 #include "iommu/dma_log.h"
 
@@ -19,6 +24,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/gate.h"
+#include "base/process_fence.h"
 #include "iommu/iommu_internal.h"
 
 enum {
@@ -62,13 +68,9 @@ static void mark_units(uint64_t *words, uint64_t first, uint64_t last)
 	}
 }
 
-void dma_log_mark(const struct iommu_endpoint *endpoint, uint64_t iova, uint64_t len)
+static __attribute__((noinline)) void mark(const struct dma_log *log, struct iova_range written)
 {
-	const struct iova_range written = {.start = iova, .last = iova + (len - 1)};
-	const struct dma_log *log = atomic_load_explicit(&endpoint->log, memory_order_acquire);
-
-	assert(gate_self && atomic_load_explicit(&gate_self->key, memory_order_relaxed));
-	for (size_t i = 0; log && i < log->count; i++) {
+	for (size_t i = 0; i < log->count; i++) {
 		const struct logged *logged = &log->logged[i];
 
 		if (iova_range_intersects(logged->range, written))
@@ -77,6 +79,35 @@ void dma_log_mark(const struct iommu_endpoint *endpoint, uint64_t iova, uint64_t
 				unit_of(log, logged, max_u64(written.start, logged->range.start)),
 				unit_of(log, logged, min_u64(written.last, logged->range.last)));
 	}
+}
+
+/* Whether @written is all in one unit of @logged, which is marked. */
+static bool is_marked(const struct dma_log *log, const struct logged *logged,
+		      struct iova_range written)
+{
+	const uint64_t unit = unit_of(log, logged, written.start);
+
+	return iova_range_contains(logged->range, written) &&
+	       unit_of(log, logged, written.last) == unit &&
+	       (__atomic_load_n(&logged->words[unit / WORD_BITS], __ATOMIC_RELAXED) >>
+			unit % WORD_BITS &
+		1);
+}
+
+void dma_log_mark(const struct iommu_endpoint *endpoint, uint64_t iova, uint64_t len)
+{
+	const struct iova_range written = {.start = iova, .last = iova + (len - 1)};
+	const struct dma_log *log = atomic_load_explicit(&endpoint->log, memory_order_acquire);
+	size_t i = 0;
+
+	assert(gate_self && atomic_load_explicit(&gate_self->key, memory_order_relaxed));
+	if (!log)
+		return;
+	process_fence_light();
+	while (process_fence_works() && i < log->count)
+		if (is_marked(log, &log->logged[i++], written))
+			return;
+	mark(log, written);
 }
 
 /* ---- on and off ---- */
@@ -217,5 +248,7 @@ int iommu_dma_log_report(struct iommu_endpoint *endpoint, struct iova_range rang
 		if (iova_range_intersects(log->logged[i].range, range))
 			report_logged(log, &log->logged[i], range, report, arg);
 	}
+	if (process_fence_works())
+		process_fence();
 	return 0;
 }

@@ -201,30 +201,45 @@ static void find_page(struct iova_range written, void *arg)
 
 struct writer {
 	struct uiommufd_device *dev;
-	uint64_t last; /* what was written, once it was */
+	_Atomic uint64_t last; /* what was written, once it was */
+	_Atomic uint64_t reports;
 	atomic_bool stop;
 };
+
+/* So that no later write makes up for one that was forgotten. */
+static void wait_for_reports(struct writer *writer)
+{
+	const uint64_t now = atomic_load(&writer->reports);
+
+	while (atomic_load(&writer->reports) < now + 2 && !atomic_load(&writer->stop))
+		;
+}
 
 static void *write_on(void *arg)
 {
 	struct writer *writer = arg;
 
-	for (uint64_t i = 1; !atomic_load(&writer->stop); i++) {
+	for (uint64_t i = writer->last + 1; !atomic_load(&writer->stop); i++) {
 		assert_int_equal(
 			uiommufd_device_dma_write(writer->dev, GROUP_RIG_IOVA, &i, sizeof(i)), 0);
-		writer->last = i;
+		atomic_store_explicit(&writer->last, i, memory_order_release);
+		if (i % 4 == 0)
+			wait_for_reports(writer);
 	}
 	return NULL;
 }
 
-/* The copy of a page that was made after each report that named it is in the end the page. */
+/*
+ * The copy of a page that was made after each report that named it has all that was written before
+ * the report, and is in the end the page.
+ */
 static void no_write_is_missing_from_all_reports(void **state)
 {
 	const struct iova_range range = {GROUP_RIG_IOVA, GROUP_RIG_IOVA + 2 * PAGE - 1};
 	struct writer writer = {.last = 0};
 	struct iommu_endpoint *endpoint;
 	struct group_rig rig;
-	uint64_t copy = 0, pages;
+	uint64_t copy = 0, before, pages;
 	struct opened opened;
 	pthread_t thread;
 
@@ -249,12 +264,15 @@ static void no_write_is_missing_from_all_reports(void **state)
 				pthread_join(thread, NULL);
 			}
 			pages = 0;
+			before = atomic_load_explicit(&writer.last, memory_order_acquire);
 			assert_int_equal(iommu_dma_log_report(endpoint, range, find_page, &pages),
 					 0);
 			assert_true(!(pages & ~UINT64_C(1)));
 			if (pages)
 				copy = __atomic_load_n((uint64_t *)(void *)rig.memory,
 						       __ATOMIC_ACQUIRE);
+			assert_true(copy >= before);
+			atomic_fetch_add(&writer.reports, 1);
 		}
 		assert_int_equal(copy, writer.last);
 		iommu_dma_log_stop(endpoint);
