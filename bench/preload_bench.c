@@ -25,11 +25,13 @@
 
 #include "../tests/lib/page.h"
 #include "bench.h"
+#include "mock/test_abi.h"
 
 enum {
 	OPERATIONS = 20000,
 	TURNS = 5,
 	STARTS = 20,
+	MOCK_OPERATIONS = 1000,
 };
 
 #define IOVA UINT64_C(0x100000)
@@ -193,6 +195,55 @@ static struct vfio_rig open_rig(void)
 	return rig;
 }
 
+/* ---- with --mock ---- */
+
+static void map_by_ioctl(void *arg, uint64_t ops)
+{
+	const struct vfio_rig *rig = arg;
+
+	for (uint64_t i = 0; i < ops; i++) {
+		struct iommu_ioas_map map = {
+			.size = sizeof(map),
+			.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
+			.ioas_id = rig->ioas,
+			.user_va = (uintptr_t)rig->page,
+			.length = PAGE,
+			.iova = MOCK_APERTURE_START + i * PAGE,
+		};
+
+		check(ioctl(rig->iommufd, IOMMU_IOAS_MAP, &map) == 0, "MAP");
+	}
+}
+
+static void unmap_all(void *arg)
+{
+	const struct vfio_rig *rig = arg;
+	struct iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap), .ioas_id = rig->ioas, .length = UINT64_MAX};
+
+	check(ioctl(rig->iommufd, IOMMU_IOAS_UNMAP, &unmap) == 0, "UNMAP");
+}
+
+/* Prints the nanoseconds of a MAP into the tables of a mock device, for measure_mock(). */
+static int measure_mock_mapping(void)
+{
+	struct vfio_rig rig = {.iommufd = open("/dev/iommu", O_RDWR)};
+	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
+	struct iommu_test_cmd attach = {.size = sizeof(attach), .op = IOMMU_TEST_OP_MOCK_DOMAIN};
+	const struct bench_case mapping = {
+		.body = map_by_ioctl, .teardown = unmap_all, .arg = &rig, .ops = MOCK_OPERATIONS};
+
+	check(rig.iommufd >= 0, "/dev/iommu");
+	rig.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	check(rig.page != MAP_FAILED, "mmap");
+	check(ioctl(rig.iommufd, IOMMU_IOAS_ALLOC, &alloc) == 0, "IOAS_ALLOC");
+	rig.ioas = attach.id = alloc.out_ioas_id;
+	check(ioctl(rig.iommufd, IOMMU_TEST_CMD, &attach) == 0, "MOCK_DOMAIN");
+	printf("%f\n", bench_run(&mapping).min);
+	return 0;
+}
+
 /* Prints the nanoseconds of a MAP and an UNMAP, for compare_mapping(). */
 static int measure_mapping(void)
 {
@@ -246,6 +297,25 @@ static void compare_mapping(const char *command, const char *self)
 	bench_row("reports and stacks, the default", second, first);
 	bench_at_most("MAP and UNMAP with reports and stacks over those without",
 		      bench_median(ratios, TURNS), 3, "");
+	fflush(stdout);
+}
+
+static void measure_mock(const char *command, const char *self)
+{
+	char line[3 * PATH_MAX];
+	double times[TURNS];
+	struct bench_result result;
+
+	check((size_t)snprintf(line, sizeof(line), "'%s' run --reports off --mock -- '%s' mock",
+			       command, self) < sizeof(line),
+	      "path");
+	for (unsigned int i = 0; i < TURNS; i++)
+		times[i] = printed_by(line);
+	result.median = bench_median(times, TURNS);
+	result.min = times[0];
+	bench_table("MAP of a page under uiommufd run --mock");
+	bench_row("into the tables of a mock device", result, result);
+	bench_at_most("MAP 4K under --mock", result.min / 1000, 1, " us");
 	fflush(stdout);
 }
 
@@ -366,6 +436,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "start") == 0)
 		return measure_start();
+	if (argc > 1 && strcmp(argv[1], "mock") == 0)
+		return measure_mock_mapping();
 	if (argc > 2 && strcmp(argv[1], "reached") == 0)
 		return say_reached(argv[2]);
 	if (argc > 1)
@@ -374,6 +446,7 @@ int main(int argc, char **argv)
 	compare_start(paths.command, paths.self);
 	compare_reaching(paths.command, paths.self);
 	compare_mapping(paths.command, paths.self);
+	measure_mock(paths.command, paths.self);
 	execl(paths.command, paths.command, "run", "--device", "edu", "--", paths.self, "inside",
 	      (char *)NULL);
 	check(false, paths.command);

@@ -285,6 +285,63 @@ static void bench_fleet(void)
 	close_rig(&rig);
 }
 
+/* ---- PASIDs beside others ---- */
+
+/* PASIDs 1 to @count of the rig's device. */
+struct pasids {
+	struct rig *rig;
+	uint32_t count;
+};
+
+static void attach_pasids(void *arg, uint64_t ops)
+{
+	struct pasids *pasids = arg;
+
+	for (uint32_t pasid = 1; pasid <= ops; pasid++) {
+		uint32_t pt_id = pasids->rig->hwpt;
+
+		check(uiommufd_endpoint_attach(pasids->rig->device, pasid, &pt_id), "attach");
+	}
+}
+
+static void detach_pasids(void *arg)
+{
+	struct pasids *pasids = arg;
+
+	for (uint32_t pasid = 1; pasid <= pasids->count; pasid++)
+		uiommufd_endpoint_detach(pasids->rig->device, pasid);
+}
+
+static struct bench_case attaching(struct pasids *pasids)
+{
+	return (struct bench_case){.body = attach_pasids,
+				   .teardown = detach_pasids,
+				   .arg = pasids,
+				   .ops = pasids->count,
+				   .runs = ATTACH_RUNS};
+}
+
+static void bench_pasids(void)
+{
+	struct rig rig;
+	struct pasids few = {&rig, FEW_DEVICES}, many = {&rig, MANY_DEVICES};
+	struct bench_case at_few = attaching(&few), at_many = attaching(&many);
+	struct iommu_hwpt_alloc hwpt = {.size = sizeof(hwpt), .flags = IOMMU_HWPT_ALLOC_PASID};
+	struct bench_pair pair;
+
+	open_rig(&rig, "intel");
+	hwpt.dev_id = rig.dev_id;
+	hwpt.pt_id = rig.ioas;
+	call(&rig, IOMMU_HWPT_ALLOC, &hwpt, "HWPT_ALLOC");
+	rig.hwpt = hwpt.out_hwpt_id;
+	bench_table("PASIDs of one device");
+	pair = bench_pair(&at_few, &at_many);
+	bench_row("one of 500 is attached", pair.first, pair.first);
+	bench_row("one of 8000 is attached", pair.second, pair.first);
+	bench_at_most("attaching one of 8000 PASIDs, over one of 500", pair.ratio, 2, "x");
+	close_rig(&rig);
+}
+
 int main(void)
 {
 	check(uiommufd_guard_memory(), "guard");
@@ -292,5 +349,6 @@ int main(void)
 	bench_attach();
 	bench_dirty();
 	bench_fleet();
+	bench_pasids();
 	return 0;
 }
