@@ -203,6 +203,9 @@ static LOOKASIDE_INLINE bool lookaside_read(const struct lookaside_entry *entry,
  * Where @iova leads in @domain (may be NULL; need not live any more), and how many bytes are
  * contiguous there: if the thread knows the table, and may use it for a request that needs the
  * rights @need (IOPT_READ, IOPT_WRITE), and the leaf has these and one of the usual sizes.
+ *
+ * Blocks of tables with pages, the usual ones, are looked for with constants behind a branch: the
+ * processor foresees it, and does not wait for the block's size before it looks at the entry.
  */
 static LOOKASIDE_INLINE bool lookaside_find(const struct iommu_domain *domain, uint64_t iova,
 					    unsigned int need, uint64_t *bus, uint64_t *len)
@@ -300,8 +303,8 @@ static LOOKASIDE_INLINE bool lookaside_find_extent(const struct iommu_domain *do
 }
 
 /*
- * The same in fewer instructions: by the table that was used last, or, in a thread that has nothing
- * of nested_recent.h, by another one for all rights.
+ * lookaside_find() in fewer instructions: by the table that was used last, or, in a thread that has
+ * nothing of nested_recent.h, by another one for all rights.
  */
 static LOOKASIDE_INLINE bool lookaside_find_quickly(const struct iommu_domain *domain,
 						    uint64_t iova, unsigned int need, uint64_t *bus,
