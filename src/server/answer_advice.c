@@ -11,6 +11,7 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "base/fail.h"
+#include "base/sys.h"
 #include "mem/maps.h"
 #include "mem/process_memory.h"
 #include "server/answer_memory.h"
@@ -66,14 +67,21 @@ static long remove_pages(const struct maps_entry *entry, struct piece *piece)
 	return entry->shared ? displace_file(&file, make, piece) : make(piece);
 }
 
-/* From shared memory no page is dropped. */
+/* Whether pages that @advice drops are not seen there any more, though they stay in their file. */
+static bool drops_shared(int advice)
+{
+	return advice == MADV_GUARD_INSTALL;
+}
+
+/* From shared memory no page is dropped, but guards may take its place. */
 static long drop_pages(const struct maps_entry *entry, struct piece *piece)
 {
 	struct request *request = piece->of->request;
 	const struct displace_remote remote = {.caller = &request->client->caller,
 					       .memory = request->client->memory};
 
-	if (entry->shared || !displace_remote_needed(remote.caller, piece->va, piece->len))
+	if ((entry->shared && !drops_shared(piece->of->advice)) ||
+	    !displace_remote_needed(remote.caller, piece->va, piece->len))
 		return make(piece);
 	return displace_remote_around(&remote, piece->va, piece->len, DISPLACE_MADVISE, make,
 				      piece);

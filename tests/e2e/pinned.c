@@ -11,6 +11,10 @@
 #include "../lib/page.h"
 #include "device.h"
 
+#ifndef MADV_GUARD_INSTALL /* missing in older headers */
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE  103
+#endif
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
@@ -247,6 +251,45 @@ static void dropping_shared_memory_drops_no_page(void)
 	tear_down();
 }
 
+/* The page stays in its file, and is the device's still, but not at the program's address. */
+static void guards_take_the_place_of_the_programs_view_only(void)
+{
+	const int kinds[] = {MAP_PRIVATE, MAP_SHARED};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		unsigned char *memory = anonymous(kinds[i]);
+
+		set_up_with(memory);
+		if (madvise(memory + PAGE, PAGE, MADV_GUARD_INSTALL) == 0) {
+			check_kept(1, NULL);
+			CHECK(madvise(memory + PAGE, PAGE, MADV_GUARD_REMOVE) == 0);
+			if (kinds[i] == MAP_SHARED)
+				check_shared(1, memory + PAGE);
+			else
+				check_kept(1, memory + PAGE);
+			check_shared(2, memory + 2 * PAGE);
+		}
+		munmap(memory, BYTES);
+		tear_down();
+	}
+}
+
+/* [IOAS-PIN-VIEW.8] */
+static void memory_that_is_locked_with_all_other_is_not_dropped(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+
+	set_up_with(memory);
+	if (mlockall(MCL_CURRENT) == 0) {
+		CHECK(madvise(memory, BYTES, MADV_DONTNEED) == -1 && errno == EINVAL);
+		CHECK(memory[PAGE] == OLD + 1);
+		check_shared(1, memory + PAGE);
+		CHECK(munlockall() == 0);
+	}
+	munmap(memory, BYTES);
+	tear_down();
+}
+
 /* ---- files ---- */
 
 static int punch(int fd, unsigned char *memory)
@@ -287,8 +330,36 @@ static int cut_by_opening(int fd, unsigned char *memory)
 	return close(again) || ftruncate(fd, BYTES);
 }
 
+static int cut_by_creating(int fd, unsigned char *memory)
+{
+	char path[64];
+
+	(void)memory;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return close(creat(path, 0600)) || ftruncate(fd, BYTES);
+}
+
+static int cut_by_stream(int fd, unsigned char *memory)
+{
+	char path[64];
+
+	(void)memory;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return fclose(fopen(path, "w+")) || ftruncate(fd, BYTES);
+}
+
+static int cut_by_reopened_stream(int fd, unsigned char *memory)
+{
+	char path[64];
+
+	(void)memory;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return fclose(freopen(path, "w", fopen("/dev/null", "r"))) || ftruncate(fd, BYTES);
+}
+
 static int (*const departures[])(int fd, unsigned char *memory) = {
-	punch, remove_by_address, cut_and_grow, cut_by_path, cut_by_opening};
+	punch,		 cut_by_path,	cut_and_grow,	       cut_by_opening, remove_by_address,
+	cut_by_creating, cut_by_stream, cut_by_reopened_stream};
 
 /* Page 1 leaves the file; page 0 is at most changed, or goes, too [IOAS-PIN-VIEW.6]. */
 static void pages_that_leave_a_file_stay_the_devices(void)
@@ -522,6 +593,8 @@ int main(void)
 		TEST(dropped_pages_stay_the_devices),
 		TEST(pages_of_several_mappings_are_dropped_and_stay_the_devices),
 		TEST(dropping_shared_memory_drops_no_page),
+		TEST(guards_take_the_place_of_the_programs_view_only),
+		TEST(memory_that_is_locked_with_all_other_is_not_dropped),
 		TEST(pages_that_leave_a_file_stay_the_devices),
 		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),
 		TEST(a_break_that_moves_down_and_up_has_other_pages),

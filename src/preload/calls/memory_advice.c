@@ -71,10 +71,8 @@ static long drop_whole(struct advice *advice)
  */
 static bool may_be_locked(uint64_t addr, uint64_t len)
 {
-	static char page[2 * PAGE_SIZE];
-	const uint64_t inside = ((uint64_t)(uintptr_t)page + PAGE_MASK) & ~PAGE_MASK;
-
-	return give(addr, len, MADV_COLD) == -EINVAL && !give(inside, PAGE_SIZE, MADV_COLD);
+	/* Of no length it is refused only by a kernel that does not know it. */
+	return give(addr, len, MADV_COLD) == -EINVAL && !give(addr, 0, MADV_COLD);
 }
 
 /* Of private huge pages (of @size bytes), whole ones alone are dropped. */
