@@ -131,6 +131,15 @@ void view_open(uint64_t va, uint64_t len)
 	(void)sys_call(SYS_mprotect, (long)va, (long)len, PROT_READ, 0, 0, 0);
 }
 
+void view_take_page(uint64_t va)
+{
+	const int fd = memory_fd();
+	char byte;
+
+	if (sys_pread(fd, &byte, 1, (off_t)va) == 1)
+		(void)sys_call(SYS_pwrite64, fd, (long)&byte, 1, (long)va, 0, 0);
+}
+
 /* ---- copies ---- */
 
 /* @len bytes, inside one page of the source. */

@@ -45,6 +45,13 @@ void view_move(uint64_t from, uint64_t len, uint64_t to, uint64_t to_len);
 /* Gives the engine's own mappings in [@va, @va + @len) the rights that they can have. */
 void view_open(uint64_t va, uint64_t len);
 
+/*
+ * Gives the program a page of its own at @va, in a private mapping of a file that it may not write:
+ * what is there is written once more past its rights. Where the kernel does not let it, nothing
+ * happens.
+ */
+void view_take_page(uint64_t va);
+
 extern atomic_bool view_restricted;
 
 /* Whether there is a range with restricted rights. One load. */

@@ -407,6 +407,49 @@ static void mappings_of_one_page_that_has_left_its_file_are_one_page(void)
 	tear_down();
 }
 
+/* The flags of MAP: fixed IOVA, readable. */
+#define FOR_READING 5
+
+static int map_for_reading(void *memory, uint64_t iova)
+{
+	struct ioas_map cmd = {.size = sizeof(cmd),
+			       .flags = FOR_READING,
+			       .ioas_id = (uint32_t)ioas,
+			       .user_va = (uintptr_t)memory,
+			       .length = BYTES,
+			       .iova = iova};
+
+	return ioctl(context, IOMMU_IOAS_MAP, &cmd);
+}
+
+/* A pin gives the program its own pages, for reading as well [IOAS-PIN-ERRORS]. */
+static void what_is_written_to_a_file_does_not_reach_pinned_copies(void)
+{
+	const int rights[] = {PROT_READ, PROT_READ | PROT_WRITE};
+
+	for (size_t i = 0; i < 2 * sizeof(rights) / sizeof(rights[0]); i++) {
+		int fd;
+		unsigned char *memory = of_file(&fd);
+		unsigned char *copy = mmap(NULL, BYTES, rights[i / 2], MAP_PRIVATE, fd, 0);
+
+		set_up();
+		map_scratch();
+		if (i % 2 && rights[i / 2] & PROT_WRITE)
+			CHECK(map(copy, BYTES, IOVA) == 0);
+		else
+			CHECK(map_for_reading(copy, IOVA) == 0);
+		memory[PAGE] = NEW;
+		CHECK(copy[PAGE] == OLD + 1);
+		CHECK(dma_read(IOVA + PAGE) == OLD + 1);
+		CHECK(ftruncate(fd, 0) == 0);
+		CHECK(dma_read(IOVA + 2 * PAGE) == OLD + 2);
+		munmap(copy, BYTES);
+		munmap(memory, BYTES);
+		close(fd);
+		tear_down();
+	}
+}
+
 /* ---- the break, and System V ---- */
 
 /* [IOAS-PIN-VIEW.1] */
@@ -597,6 +640,7 @@ int main(void)
 		TEST(memory_that_is_locked_with_all_other_is_not_dropped),
 		TEST(pages_that_leave_a_file_stay_the_devices),
 		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),
+		TEST(what_is_written_to_a_file_does_not_reach_pinned_copies),
 		TEST(a_break_that_moves_down_and_up_has_other_pages),
 		TEST(a_segment_that_is_detached_stays_the_devices),
 		TEST(a_call_that_fails_takes_nothing_away),
