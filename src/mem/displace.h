@@ -26,6 +26,9 @@ struct process_memory;
 /* Such a transport calls this before anything is mapped. Without it nothing is ever displaced. */
 void displace_enable(void);
 
+/* The program locks memory by itself (mlock(2)): what moves aside is not its locked memory. */
+void displace_note_locking(void);
+
 /* Pages of a source that have moved, and perhaps others between them. */
 struct displace_moved {
 	const struct mem_source *source;

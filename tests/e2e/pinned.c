@@ -5,6 +5,7 @@
  */
 #include <linux/falloc.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
@@ -18,6 +19,8 @@
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
+
+#define MSEAL 462 /* mseal(2), the same number everywhere */
 
 enum {
 	PAGES = 4,
@@ -286,6 +289,89 @@ static void memory_that_is_locked_with_all_other_is_not_dropped(void)
 		check_shared(1, memory + PAGE);
 		CHECK(munlockall() == 0);
 	}
+	munmap(memory, BYTES);
+	tear_down();
+}
+
+/* A field of /proc/self/status, in KiB. */
+static long status_of(const char *field)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[256];
+	long value = -1;
+
+	while (status && fgets(line, sizeof(line), status)) {
+		if (strncmp(line, field, strlen(field)) == 0)
+			value = strtol(line + strlen(field), NULL, 10);
+	}
+	CHECK(status && fclose(status) == 0);
+	return value;
+}
+
+static void locked_memory_that_is_taken_away_does_not_count(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+	const long kib = PAGE / 1024, before = status_of("VmLck:");
+
+	set_up_with(memory);
+	if (mlock(memory, BYTES) == 0) {
+		CHECK(munmap(memory, PAGE) == 0);
+		CHECK(status_of("VmLck:") == before + 3 * kib);
+		if (madvise(memory + PAGE, PAGE, MADV_DONTNEED_LOCKED) == 0)
+			CHECK(memory[PAGE] == 0);
+		CHECK(status_of("VmLck:") == before + 3 * kib);
+		CHECK(mmap(memory + PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, 9999, 0) ==
+		      MAP_FAILED);
+		CHECK(status_of("VmLck:") == before + 3 * kib);
+		CHECK(munmap(memory + 3 * PAGE, PAGE) == 0);
+		CHECK(munlock(memory + PAGE, 2 * PAGE) == 0);
+		CHECK(status_of("VmLck:") == before);
+		check_kept(0, NULL);
+		check_kept(1, NULL);
+		check_shared(2, memory + 2 * PAGE);
+		check_kept(3, NULL);
+	}
+	munmap(memory, BYTES);
+	tear_down();
+}
+
+/* Sealed memory cannot move, but its pages can be dropped [IOAS-PIN-VIEW.3]. */
+static void pages_of_sealed_memory_are_dropped_and_stay_the_devices(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+
+	set_up_with(memory);
+	if (syscall(MSEAL, memory, 2 * PAGE, 0) == 0) {
+		CHECK(munmap(memory, PAGE) == -1 && errno == EPERM);
+		check_shared(0, memory);
+		CHECK(madvise(memory, 3 * PAGE, MADV_DONTNEED) == 0);
+		for (size_t i = 0; i < 3; i++) {
+			CHECK(memory[i * PAGE] == 0);
+			check_kept(i, memory + i * PAGE);
+		}
+		check_shared(3, memory + 3 * PAGE);
+	}
+	tear_down();
+}
+
+/* What is kept for the device is not the program's. */
+static void memory_is_given_back_at_the_limit_of_data(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+	struct rlimit before, limit;
+
+	set_up_with(memory);
+	check_shared(0, memory);
+	CHECK(getrlimit(RLIMIT_DATA, &before) == 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)status_of("VmData:") * 1024;
+	CHECK(setrlimit(RLIMIT_DATA, &limit) == 0);
+	CHECK(munmap(memory, 2 * PAGE) == 0);
+	/* On a shared machine, what is kept is another process's. */
+	CHECK(madvise(memory + 3 * PAGE, PAGE, MADV_DONTNEED) == 0 || errno == ENOMEM);
+	CHECK(setrlimit(RLIMIT_DATA, &before) == 0);
+	check_kept(1, NULL);
+	check_shared(2, memory + 2 * PAGE);
 	munmap(memory, BYTES);
 	tear_down();
 }
@@ -638,6 +724,9 @@ int main(void)
 		TEST(dropping_shared_memory_drops_no_page),
 		TEST(guards_take_the_place_of_the_programs_view_only),
 		TEST(memory_that_is_locked_with_all_other_is_not_dropped),
+		TEST(locked_memory_that_is_taken_away_does_not_count),
+		TEST(pages_of_sealed_memory_are_dropped_and_stay_the_devices),
+		TEST(memory_is_given_back_at_the_limit_of_data),
 		TEST(pages_that_leave_a_file_stay_the_devices),
 		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),
 		TEST(what_is_written_to_a_file_does_not_reach_pinned_copies),
