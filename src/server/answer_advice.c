@@ -77,8 +77,7 @@ static bool drops_shared(int advice)
 static long drop_pages(const struct maps_entry *entry, struct piece *piece)
 {
 	struct request *request = piece->of->request;
-	const struct displace_remote remote = {.caller = &request->client->caller,
-					       .memory = request->client->memory};
+	const struct displace_remote remote = answer_memory_of(request);
 
 	if ((entry->shared && !drops_shared(piece->of->advice)) ||
 	    !displace_remote_needed(remote.caller, piece->va, piece->len))

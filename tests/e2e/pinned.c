@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "../lib/page.h"
 #include "device.h"
@@ -376,6 +377,29 @@ static void memory_is_given_back_at_the_limit_of_data(void)
 	tear_down();
 }
 
+/* The child of a vfork() has its parent's memory. */
+static void a_child_with_the_same_memory_takes_it_from_its_parent(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+	pid_t child;
+	int status;
+
+	set_up_with(memory);
+	child = vfork();
+	if (!child) {
+		munmap(memory, PAGE);
+		madvise(memory + PAGE, PAGE, MADV_DONTNEED);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK(memory[PAGE] == 0);
+	check_kept(0, NULL);
+	check_kept(1, memory + PAGE);
+	check_shared(2, memory + 2 * PAGE);
+	munmap(memory, BYTES);
+	tear_down();
+}
+
 /* ---- files ---- */
 
 static int punch(int fd, unsigned char *memory)
@@ -727,6 +751,7 @@ int main(void)
 		TEST(locked_memory_that_is_taken_away_does_not_count),
 		TEST(pages_of_sealed_memory_are_dropped_and_stay_the_devices),
 		TEST(memory_is_given_back_at_the_limit_of_data),
+		TEST(a_child_with_the_same_memory_takes_it_from_its_parent),
 		TEST(pages_that_leave_a_file_stay_the_devices),
 		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),
 		TEST(what_is_written_to_a_file_does_not_reach_pinned_copies),
