@@ -129,6 +129,10 @@ bool displace_possible(void);
  */
 long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to);
 
+/* Whether the system looks at the memory at all: else it refuses such an mremap() with EINVAL. */
+bool displace_mremap_is_valid(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags,
+			      uint64_t to);
+
 /* Memory of another process, @memory of @caller, which is reached by its addresses. */
 struct displace_remote {
 	struct uiommufd_caller *caller;

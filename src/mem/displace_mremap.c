@@ -191,6 +191,23 @@ static bool ranges_overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_le
 	return a - b < b_len || b - a < a_len;
 }
 
+bool displace_mremap_is_valid(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags,
+			      uint64_t to)
+{
+	const uint64_t placed = MREMAP_FIXED | MREMAP_DONTUNMAP;
+
+	if (flags & ~(placed | MREMAP_MAYMOVE))
+		return false;
+	if ((flags & placed) && !(flags & MREMAP_MAYMOVE))
+		return false;
+	if ((flags & MREMAP_DONTUNMAP) && old_len != new_len)
+		return false;
+	if (!new_len || !is_aligned(old, PAGE_SIZE))
+		return false;
+	return !(flags & MREMAP_FIXED) ||
+	       (is_aligned(to, PAGE_SIZE) && !ranges_overlap(old, old_len, to, new_len));
+}
+
 /* Makes the addresses of @remap's target free of pinned pages. They stay mapped if possible. */
 static int clear_target(const struct remap *remap) REQUIRES(displace_lock)
 {

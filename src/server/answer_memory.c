@@ -216,16 +216,36 @@ int answer_memory_keep(struct request *request, uint64_t va, uint64_t len)
 
 /* ---- calls ---- */
 
+/* Whether nothing is mapped at @va: then nothing moves. */
+static bool is_hole(const struct request *request, uint64_t va)
+{
+	struct maps_entry entry = {.end = 0};
+	struct maps maps;
+
+	if (maps_open_at(&maps, process_memory_maps(request->client->memory)))
+		return false;
+	while (entry.end <= va && maps_next(&maps, &entry))
+		continue;
+	maps_close(&maps);
+	return entry.end <= va || entry.start > va;
+}
+
+/*
+ * What is in the way is kept before the call, which some kernels would refuse only when they have
+ * unmapped it.
+ */
 static struct answer answer_mremap(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
 	uint64_t len, tail = tail_of(args, &len);
 	struct taking taking;
 
-	if (!is_aligned(args[0], PAGE_SIZE) ||
+	if (!displace_mremap_is_valid(args[0], args[1], args[2], args[3], args[4]) ||
 	    !(moves_pinned(request) || (len && answer_memory_is_pinned(request, tail, len)) ||
 	      (args[3] & MREMAP_FIXED && answer_memory_is_pinned(request, args[4], args[2]))))
 		return answer_by_kernel();
+	if (is_hole(request, args[0]))
+		return answer_result(-EFAULT);
 	taking = begin(request, args[0], args[1], DISPLACE_MREMAP);
 	return carry_out(&taking);
 }

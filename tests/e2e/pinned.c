@@ -620,15 +620,21 @@ static void a_call_that_fails_takes_nothing_away(void)
 {
 	int fd;
 	unsigned char *memory = anonymous(MAP_PRIVATE), *file = of_file(&fd);
+	unsigned char *hole = anonymous(MAP_PRIVATE);
 	const int read_only = open("/proc/self/exe", O_RDONLY);
 	const int write = PROT_READ | PROT_WRITE;
 
 	set_up_with(memory);
+	munmap(hole, BYTES);
 	CHECK(mmap(memory, BYTES, write, MAP_SHARED | MAP_FIXED, 9999, 0) == MAP_FAILED);
 	CHECK(mmap(memory, BYTES, write, MAP_SHARED | MAP_FIXED, read_only, 0) == MAP_FAILED);
 	CHECK(mmap(memory, BYTES, write, MAP_PRIVATE | MAP_FIXED, read_only, 1) == MAP_FAILED);
 	CHECK(munmap(memory + 1, BYTES) == -1);
 	CHECK(mremap(memory, BYTES, PAGE, 64) == MAP_FAILED);
+	CHECK(mremap(memory, BYTES - PAGE, BYTES - PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		     memory + PAGE) == MAP_FAILED);
+	CHECK(mremap(hole, BYTES, BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, memory) == MAP_FAILED);
+	CHECK(errno == EFAULT);
 	CHECK(shmat(-1, memory, SHM_REMAP) == (void *)-1);
 	CHECK(shmdt(memory) == -1);
 	CHECK(madvise(memory, BYTES, MADV_REMOVE) == -1);

@@ -358,21 +358,6 @@ static void follow_move(const struct request *request, uint64_t now)
 		mapping_remove(old + kept, old_len - kept);
 }
 
-/* Whether the kernel looks at the memory at all: else it refuses with EINVAL. */
-static bool mremap_is_valid(const struct request *request)
-{
-	const uint64_t flags = (uint64_t)request->d;
-
-	if (flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
-		return false;
-	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE))
-		return false;
-	if ((flags & MREMAP_DONTUNMAP) && request->b != request->c)
-		return false;
-	return request->c && is_aligned((uint64_t)request->a, PAGE_SIZE) &&
-	       !((flags & MREMAP_FIXED) && !is_aligned((uint64_t)request->e, PAGE_SIZE));
-}
-
 /* The tail of what is to move is unmapped wherever the beginning goes: first, and in place. */
 static long cut_tail(const struct request *request, uint64_t kept)
 {
@@ -408,7 +393,9 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 	reached_forget((uint64_t)old, (uint64_t)old_len);
 	if (flags & MREMAP_FIXED)
 		reached_forget((uint64_t)to, (uint64_t)new_len);
-	if (engine_busy() || !mremap_is_valid(&request))
+	if (engine_busy() ||
+	    !displace_mremap_is_valid((uint64_t)old, (uint64_t)old_len, (uint64_t)new_len,
+				      (uint64_t)flags, (uint64_t)to))
 		return make(&request);
 	/* The kernel expands no mapping of a device's registers (VM_DONTEXPAND). */
 	if (kept > page_align((uint64_t)old_len) &&
