@@ -86,11 +86,14 @@ static long drop_pages(const struct maps_entry *entry, struct piece *piece)
 				      piece);
 }
 
-/* MADV_FREE drops no page that is in use, so that it is not made is all that can be seen. */
+/*
+ * MADV_FREE drops no page that is in use, so that it is not made is all that can be seen. Of memory
+ * of a file, also if nobody else names it (shared memory), there is no such advice.
+ */
 static long free_pages(const struct maps_entry *entry, struct piece *piece)
 {
 	(void)piece;
-	return entry->shared ? -EINVAL : 0;
+	return entry->inode ? -EINVAL : 0;
 }
 
 /* Calls @visit for the part of @advice in each mapping, in order, until it fails. */

@@ -620,6 +620,7 @@ static void a_call_that_fails_takes_nothing_away(void)
 {
 	int fd;
 	unsigned char *memory = anonymous(MAP_PRIVATE), *file = of_file(&fd);
+	unsigned char *copy = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	unsigned char *hole = anonymous(MAP_PRIVATE);
 	const int read_only = open("/proc/self/exe", O_RDONLY);
 	const int write = PROT_READ | PROT_WRITE;
@@ -642,6 +643,12 @@ static void a_call_that_fails_takes_nothing_away(void)
 		CHECK(madvise(memory, BYTES, MADV_DONTNEED) == -1 && errno == EINVAL);
 	check_untouched(memory);
 	CHECK(unmap(BYTES, IOVA) == 0);
+
+	CHECK(map(copy, BYTES, IOVA) == 0);
+	CHECK(madvise(copy, BYTES, MADV_FREE) == -1 && errno == EINVAL);
+	check_untouched(copy);
+	CHECK(unmap(BYTES, IOVA) == 0);
+	munmap(copy, BYTES);
 
 	CHECK(map(file, BYTES, IOVA) == 0);
 	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0);

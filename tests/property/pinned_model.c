@@ -491,7 +491,9 @@ static void step_free(void)
 		return;
 	for (int i = page; i < page + count; i++) {
 		refused |= places[i].kind != PRIVATE || places[i].locked;
+		/* On a shared machine, nobody looks whether what is pinned is locked. */
 		if (places[i].prot != (PROT_READ | PROT_WRITE) ||
+		    (places[i].locked && places[i].object->pinned) ||
 		    (refused && (count > 1 || places[i].kind == COPY)))
 			return;
 	}
