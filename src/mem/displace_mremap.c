@@ -13,6 +13,7 @@
 #include "mem/displace_internal.h"
 #include "mem/maps.h"
 #include "mem/source_internal.h"
+#include "mem/view.h"
 
 struct remap {
 	const struct displace_remote *remote; /* whose memory moves; NULL: this process's */
@@ -76,6 +77,9 @@ static void commit_remap(const struct displacement *d, const struct remap *remap
 		index_place_forget(d->victims.sources[i], remap->old, remap->old + (len - 1));
 		index_place_add(remap->places[i], to, to + (len - 1));
 	}
+	/* Before DMA goes on, which may have to pass the program's rights. */
+	if (!remap->remote)
+		view_move(remap->old, len, to, remap->new_len);
 }
 
 static long remap_locked(struct displacement *d, struct remap *remap)

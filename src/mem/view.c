@@ -96,15 +96,17 @@ void view_forget(uint64_t va, uint64_t len)
 void view_move(uint64_t from, uint64_t len, uint64_t to, uint64_t to_len)
 {
 	struct iova_range old, now;
-	bool any;
 
 	if (!view_any() || !range_of(from, len, &old) || !range_of(to, to_len, &now))
 		return;
 	lock_acquire(&view_lock);
-	any = iova_set_intersects(&restricted, old);
-	/* Without memory DMA to it fails. */
-	if (any)
+	/* Without memory DMA to it fails, or, of what is not restricted any more, is slower. */
+	if (iova_set_intersects(&restricted, old))
 		(void)iova_set_add(&restricted, now);
+	else
+		(void)iova_set_remove(&restricted, now);
+	(void)iova_set_remove(&restricted, old);
+	atomic_store_explicit(&view_restricted, restricted.count != 0, memory_order_relaxed);
 	lock_release(&view_lock);
 }
 

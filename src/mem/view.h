@@ -39,7 +39,7 @@ int view_restrict(uint64_t va, uint64_t len);
 /* It has given itself all rights again, or the addresses have changed their meaning. */
 void view_forget(uint64_t va, uint64_t len);
 
-/* What was at @from, restricted or not, is at @to. */
+/* What was in [@from, @from + @len), restricted or not, is in [@to, @to + @to_len). */
 void view_move(uint64_t from, uint64_t len, uint64_t to, uint64_t to_len);
 
 /* Gives the engine's own mappings in [@va, @va + @len) the rights that they can have. */

@@ -313,7 +313,8 @@ static void note_growth(const struct request *request)
 		note_new(request->a + (long)from, (long)(to - from));
 }
 
-static long move(struct request *request)
+/* *@followed: the record of rights has been, too. */
+static long move(struct request *request, bool *followed)
 {
 	const long flags = request->d;
 	long rc;
@@ -328,7 +329,8 @@ static long move(struct request *request)
 		if (rc != -ENOMEM || !(flags & MREMAP_MAYMOVE))
 			return rc;
 	}
-	if (concerns_pinned(request))
+	*followed = concerns_pinned(request);
+	if (*followed)
 		return move_pinned(request);
 	rc = make(request);
 	if (rc >= 0 && !(flags & MREMAP_FIXED))
@@ -336,20 +338,18 @@ static long move(struct request *request)
 	return rc;
 }
 
-/* Records that what @request was made for is at @now. */
-static void follow_move(const struct request *request, uint64_t now)
+/* Records that what @request was made for is at @now; its rights are @followed already, or not. */
+static void follow_move(const struct request *request, uint64_t now, bool followed)
 {
 	const uint64_t old = (uint64_t)request->a, old_len = (uint64_t)request->b;
 	const uint64_t new_len = (uint64_t)request->c, kept = page_align(new_len);
 
 	if (request->d & MREMAP_FIXED)
 		mapping_remove(now, new_len);
-	if (now != old) {
+	if (now != old)
 		resident_forget(now, new_len);
-		view_forget(now, new_len);
+	if (now != old && !followed)
 		view_move(old, min_u64(old_len, new_len), now, new_len);
-		view_forget(old, old_len);
-	}
 	if (now != old || new_len > old_len)
 		mapping_copy(old, now, new_len);
 	if (now != old && !(request->d & MREMAP_DONTUNMAP))
@@ -388,6 +388,7 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 	const uint64_t kept = page_align((uint64_t)new_len);
 	uint64_t from, to_end;
 	struct engine_call call;
+	bool followed = false;
 	long rc;
 
 	reached_forget((uint64_t)old, (uint64_t)old_len);
@@ -411,12 +412,12 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 	settle_mappings(old, old_len);
 	if (flags & MREMAP_FIXED)
 		settle_mappings(to, new_len);
-	rc = move(&request);
+	rc = move(&request, &followed);
 	request.b = old_len;
 	if (rc >= 0 && (mapping_may_touch((uint64_t)old, (uint64_t)old_len) ||
 			mapping_may_touch((uint64_t)rc, (uint64_t)new_len) || view_any())) {
 		engine_enter(&call);
-		follow_move(&request, (uint64_t)rc);
+		follow_move(&request, (uint64_t)rc, followed);
 		engine_leave(&call);
 	}
 	return rc;
