@@ -166,6 +166,17 @@ int maps_ask(int fd, uint64_t addr, struct maps_answer *answer)
 	return rc;
 }
 
+/* Private memory that is mapped by /dev/zero is no file's. */
+static bool is_copy(bool shared, uint64_t dev, uint64_t inode)
+{
+	struct stat st;
+
+	if (shared || !inode)
+		return false;
+	return sys_call(SYS_newfstatat, AT_FDCWD, (long)"/dev/zero", (long)&st, 0, 0, 0) ||
+	       st.st_dev != dev || st.st_ino != inode;
+}
+
 /* By the text of the list. */
 static int read_copies(int fd, uint64_t va, uint64_t end,
 		       int (*visit)(const struct maps_copy *copy, void *arg), void *arg)
@@ -181,7 +192,7 @@ static int read_copies(int fd, uint64_t va, uint64_t end,
 					       .end = min_u64(entry.end, end),
 					       .writable = entry.writable};
 
-		if (entry.inode && !entry.shared && copy.start < copy.end)
+		if (copy.start < copy.end && is_copy(entry.shared, entry.dev, entry.inode))
 			rc = visit(&copy, arg);
 	}
 	maps_close(&maps);
@@ -200,7 +211,7 @@ int maps_visit_copies(int fd, uint64_t va, uint64_t end,
 			return read_copies(fd, at, end, visit, arg);
 		if (rc || answer.start >= end)
 			break;
-		if (answer.inode && !(answer.rights & MAPS_SHARED))
+		if (is_copy(answer.rights & MAPS_SHARED, answer.dev, answer.inode))
 			rc = visit(&(struct maps_copy){.start = max_u64(answer.start, at),
 						       .end = min_u64(answer.end, end),
 						       .writable = answer.rights & MAPS_WRITABLE},

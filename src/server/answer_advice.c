@@ -5,6 +5,7 @@
  * itself: only then it is known of each whether its pages are dropped.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -88,12 +89,14 @@ static long drop_pages(const struct maps_entry *entry, struct piece *piece)
 
 /*
  * MADV_FREE drops no page that is in use, so that it is not made is all that can be seen. Of memory
- * of a file, also if nobody else names it (shared memory), there is no such advice.
+ * of a file, also if nobody else names it (shared memory), there is no such advice; private memory
+ * that is mapped by /dev/zero is no file's.
  */
 static long free_pages(const struct maps_entry *entry, struct piece *piece)
 {
 	(void)piece;
-	return entry->inode ? -EINVAL : 0;
+	return entry->shared || (entry->inode && strcmp(entry->name, "/dev/zero") != 0) ? -EINVAL
+											: 0;
 }
 
 /* Calls @visit for the part of @advice in each mapping, in order, until it fails. */

@@ -203,6 +203,24 @@ static void pages_that_are_freed_lazily_stay_the_devices(void)
 	tear_down();
 }
 
+/* [IOAS-PIN-VIEW.5] */
+static void private_memory_of_the_zero_device_is_no_files(void)
+{
+	const int fd = open("/dev/zero", O_RDWR);
+	unsigned char *memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+	fill(memory);
+	set_up_with(memory);
+	CHECK(madvise(memory, 2 * PAGE, MADV_FREE) == 0);
+	CHECK(memory[PAGE] == OLD + 1);
+	check_shared(1, memory + PAGE);
+	CHECK(madvise(memory, PAGE, MADV_DONTNEED) == 0);
+	check_kept(0, memory);
+	munmap(memory, BYTES);
+	close(fd);
+	tear_down();
+}
+
 /* [IOAS-PIN-VIEW.3] */
 static void dropped_pages_stay_the_devices(void)
 {
@@ -578,6 +596,13 @@ static void a_break_that_moves_down_and_up_has_other_pages(void)
 	CHECK(brk(memory + PAGE) == 0 && brk(memory + BYTES) == 0);
 	CHECK(sbrk(0) == memory + BYTES);
 	check_kept(2, memory + 2 * PAGE);
+	/* Not into other memory. */
+	CHECK(unmap(BYTES, IOVA) == 0);
+	fill(memory);
+	CHECK(map(memory, BYTES, IOVA) == 0);
+	CHECK(brk((void *)PAGE) == 0 || errno == ENOMEM);
+	CHECK(sbrk(0) == memory + BYTES && memory[PAGE] == OLD + 1);
+	check_shared(1, memory + PAGE);
 	tear_down();
 }
 
@@ -756,6 +781,7 @@ int main(void)
 		TEST(rights_of_the_program_do_not_concern_the_device),
 		TEST(rights_move_with_the_memory),
 		TEST(pages_that_are_freed_lazily_stay_the_devices),
+		TEST(private_memory_of_the_zero_device_is_no_files),
 		TEST(dropped_pages_stay_the_devices),
 		TEST(pages_of_several_mappings_are_dropped_and_stay_the_devices),
 		TEST(dropping_shared_memory_drops_no_page),

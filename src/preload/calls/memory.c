@@ -497,6 +497,7 @@ struct new_break {
 	long addr;
 	long result; /* the break afterwards */
 	bool by_libc;
+	bool refused; /* by the C library, which takes an address below the heap */
 };
 
 static long break_now(void)
@@ -509,12 +510,12 @@ static long set_break(void *arg)
 {
 	struct new_break *new = arg;
 
-	if (!new->by_libc)
-		new->result = SYS(SYS_brk, new->addr);
-	else if (REAL(brk)((void *)new->addr))
+	if (new->by_libc) {
+		new->refused = REAL(brk)((void *)new->addr) != 0;
 		new->result = break_now();
-	else
-		new->result = new->addr;
+	} else {
+		new->result = SYS(SYS_brk, new->addr);
+	}
 	return new->result == new->addr ? 0 : -ENOMEM;
 }
 
@@ -552,7 +553,7 @@ static int brk_by_libc(long addr)
 
 	move_break(&new);
 	errno = saved;
-	return new.result == addr ? 0 : (int)libc_result(-ENOMEM);
+	return new.refused ? (int)libc_result(-ENOMEM) : 0;
 }
 
 EXPORT int brk(void *addr)
