@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moving pinned pages aside.
+ * Moving pinned pages aside: the frame of each displacement.
  *
  * One displacement runs at a time. It stops DMA, locks all sources in the range, lists their pinned
  * pages that are in the program's memory there (segments), joins these to stretches of addresses,
@@ -19,15 +19,12 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/fail.h"
 #include "base/gate.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/sort.h"
-#include "base/sys.h"
 #include "mem/aside.h"
 #include "mem/displace_internal.h"
-#include "mem/maps.h"
 #include "mem/shmem.h"
 #include "mem/source_internal.h"
 #include "mem/view.h"
@@ -122,139 +119,6 @@ int displace_place(struct displacement *d)
 	return 0;
 }
 
-/* ---- moving ---- */
-
-/* A part of what moves. */
-struct part {
-	uint64_t len;
-	bool hole;  /* nothing is mapped there */
-	bool split; /* it is not whole pages, which are huge: the system would move them all */
-};
-
-/* What of [@from, @from + @len) is in one mapping, from @from on. */
-static struct part first_part(uint64_t from, uint64_t len)
-{
-	uint64_t start, end, page_size;
-	int rc = maps_find(from, &start, &end, &page_size);
-
-	if (rc == -ENOENT)
-		return (struct part){.len = len, .hole = true};
-	/* An older kernel refuses to move several at once; without /proc nobody can tell. */
-	if (rc)
-		return (struct part){.len = rc == -ENOTTY ? len : PAGE_SIZE};
-	if (start > from)
-		return (struct part){.len = min_u64(len, start - from), .hole = true};
-	len = min_u64(len, end - from);
-	return (struct part){.len = len, .split = ((from | len) & (page_size - 1)) != 0};
-}
-
-static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags, uint64_t *done);
-
-/* Moves the first half of the range, and then the second. */
-static int move_halves(uint64_t from, uint64_t to, uint64_t len, int flags, uint64_t *done)
-{
-	const uint64_t half = align_down(len / 2 + PAGE_MASK, PAGE_SIZE);
-	int rc = move_pages(from, to, half, flags, done);
-
-	return rc ? rc : move_pages(from + half, to + half, len - half, flags, done);
-}
-
-/*
- * Moves [@from, @from + @len) to @to, over what is there, mapping by mapping: a kernel moves one at
- * a time (then a refusal makes us look for the mappings by halving), or it moves several until it
- * comes to one that it does not, and says no more than that it failed. Addresses without a mapping
- * (a system call that we did not see) are skipped. *@done: how many bytes from the start on have
- * been dealt with; all, or it fails.
- */
-static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags, uint64_t *done)
-{
-	while (len) {
-		const struct part part = first_part(from, len);
-		const uint64_t now = part.len;
-		int rc = part.split ? -EINVAL : 0;
-
-		if (!part.hole && !part.split)
-			rc = sys_mremap_to((void *)(uintptr_t)from, now, (void *)(uintptr_t)to,
-					   flags);
-		if (rc == -EFAULT && now > PAGE_SIZE) {
-			rc = move_halves(from, to, now, flags, done);
-			if (rc)
-				return rc;
-		} else if (rc && rc != -EFAULT) {
-			return rc;
-		} else {
-			*done += now;
-		}
-		from += now;
-		to += now;
-		len -= now;
-	}
-	return 0;
-}
-
-/*
- * Moves [@aside, @aside + @len) back to @to. MREMAP_DONTUNMAP leaves our addresses mapped, without
- * memory. A kernel that cannot do that for this kind of memory unmaps them: then they are lost.
- */
-static void move_back(uint64_t aside, uint64_t to, uint64_t len)
-{
-	uint64_t done = 0;
-	int rc = 0;
-
-	if (len)
-		rc = move_pages(aside, to, len, MREMAP_DONTUNMAP, &done);
-	if (rc == -EINVAL && !done) {
-		aside_lose(aside, len >> PAGE_SHIFT);
-		rc = move_pages(aside, to, len, 0, &done);
-	}
-	if (rc)
-		log_error("pinned pages at 0x%" PRIx64 " could not be moved back", to + done);
-}
-
-/* Moves [@from, @from + @len) to @aside; on failure all of it is back. */
-static int move_aside(uint64_t from, uint64_t aside, uint64_t len, int flags)
-{
-	uint64_t done = 0;
-	int rc = move_pages(from, aside, len, flags, &done);
-
-	if (rc)
-		move_back(aside, from, done);
-	return rc;
-}
-
-/*
- * Moves @stretch aside. The addresses stay mapped until the program's own call: if another thread
- * were given them before, that call would take them away from it. Where the system cannot keep this
- * kind of memory mapped, and the call unmaps it anyway (@d->unmaps), it becomes unmapped now.
- */
-static int move_stretch(const struct displacement *d, const struct stretch *stretch)
-{
-	const uint64_t from = stretch->first << PAGE_SHIFT;
-	const uint64_t len = (stretch->end - stretch->first) << PAGE_SHIFT;
-	int rc = move_aside(from, stretch->aside, len, d->keep ? MREMAP_DONTUNMAP : 0);
-
-	if (rc == -EINVAL && d->keep && d->unmaps)
-		rc = move_aside(from, stretch->aside, len, 0);
-	return rc;
-}
-
-/*
- * What cannot move (a part of a huge page, a sealed mapping) can mostly not be taken away either.
- * If the program's call succeeds all the same, those pages are lost.
- */
-static int move_stretches(struct displacement *d)
-{
-	for (; d->moved < d->stretch_count; d->moved++) {
-		struct stretch *stretch = &d->stretches[d->moved];
-		int rc = fail_inject() ? -ENOMEM : move_stretch(d, stretch);
-
-		if (rc && (rc == -ENOMEM || !d->call))
-			return -ENOMEM;
-		stretch->lost = rc;
-	}
-	return 0;
-}
-
 void displace_release_stretches(struct displacement *d)
 {
 	while (d->placed) {
@@ -268,14 +132,7 @@ void displace_release_stretches(struct displacement *d)
 static void undo(struct displacement *d)
 {
 	displace_assert_locked(d);
-	while (d->moved) {
-		const struct stretch *stretch = &d->stretches[--d->moved];
-
-		if (stretch->lost)
-			continue;
-		move_back(stretch->aside, stretch->first << PAGE_SHIFT,
-			  (stretch->end - stretch->first) << PAGE_SHIFT);
-	}
+	displace_move_back(d);
 	displace_release_stretches(d);
 	displace_unlist(d);
 }
@@ -386,7 +243,7 @@ static void open_stretches(const struct displacement *d)
 	for (size_t i = 0; view_any() && i < d->stretch_count; i++) {
 		const struct stretch *stretch = &d->stretches[i];
 
-		if (!stretch->lost)
+		if (!stretch->stays)
 			view_open(stretch->aside, (stretch->end - stretch->first) << PAGE_SHIFT);
 	}
 }
@@ -400,12 +257,14 @@ static long displace_locked(struct displacement *d)
 		rc = displace_place(d);
 	if (rc)
 		goto out_undo;
-	rc = d->remote ? displace_keep_remote(d) : move_stretches(d);
+	rc = d->remote ? displace_keep_remote(d) : displace_move(d);
 	if (rc)
 		goto out_undo;
 	rc = d->call ? d->call(d->arg) : 0;
 	if (rc < 0)
 		goto out_undo;
+	if (d->drops)
+		displace_lock_again(d);
 	open_stretches(d);
 	displace_commit(d);
 	return rc;
@@ -530,7 +389,13 @@ static bool unmaps(enum displace_cause cause)
 long displace_around(uint64_t va, uint64_t len, enum displace_cause cause, displace_call call,
 		     void *arg)
 {
-	struct displacement d = {.keep = true, .unmaps = unmaps(cause), .call = call, .arg = arg};
+	struct displacement d = {
+		.keep = true,
+		.unmaps = unmaps(cause),
+		.drops = cause == DISPLACE_MADVISE,
+		.call = call,
+		.arg = arg,
+	};
 	long rc;
 
 	if (!index_enabled())

@@ -26,6 +26,9 @@ struct process_memory;
 /* Such a transport calls this before anything is mapped. Without it nothing is ever displaced. */
 void displace_enable(void);
 
+/* The program locks memory by itself (mlock(2)): what moves aside is not its locked memory. */
+void displace_note_locking(void);
+
 /* Pages of a source that have moved, and perhaps others between them. */
 struct displace_moved {
 	const struct mem_source *source;
@@ -125,6 +128,10 @@ bool displace_possible(void);
  * the engine.
  */
 long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to);
+
+/* Whether the system looks at the memory at all: else it refuses such an mremap() with EINVAL. */
+bool displace_mremap_is_valid(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags,
+			      uint64_t to);
 
 /* Memory of another process, @memory of @caller, which is reached by its addresses. */
 struct displace_remote {

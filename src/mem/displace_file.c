@@ -238,8 +238,8 @@ static int list_all(struct departure *departure) NO_LOCK_ANALYSIS
 
 /* ---- copies ---- */
 
-/* Copies a page. One that cannot be read has left the file before, unseen: it has no copy. */
-static void copy_page(uint64_t to, uint64_t from)
+/* A page that cannot be read has left the file before, unseen: it has no copy. */
+void displace_copy_page(uint64_t to, uint64_t from)
 {
 	void *got;
 
@@ -273,8 +273,8 @@ static int copy_all(struct displacement *d)
 		for (uint64_t page = stretch->first; page < stretch->end; page++) {
 			while (segment->end <= page)
 				segment++;
-			copy_page(stretch->aside + ((page - stretch->first) << PAGE_SHIFT),
-				  segment->from + ((page - segment->first) << PAGE_SHIFT));
+			displace_copy_page(stretch->aside + ((page - stretch->first) << PAGE_SHIFT),
+					   segment->from + ((page - segment->first) << PAGE_SHIFT));
 		}
 	}
 	return 0;

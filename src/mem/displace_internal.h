@@ -22,7 +22,8 @@ struct segment {
 struct stretch {
 	uint64_t first, end;
 	uint64_t aside; /* address */
-	bool lost;	/* it cannot move: if it goes, there is nothing at @aside */
+	bool stays;	/* it cannot move: what is at @aside is a copy, or nothing */
+	bool locked;	/* the program had locked it (mlock) */
 };
 
 struct displacement {
@@ -30,6 +31,7 @@ struct displacement {
 	uint64_t first, end;		      /* the range, in pages */
 	bool keep;			      /* the addresses stay mapped */
 	bool unmaps;			      /* but need not, where the system cannot do that */
+	bool drops;			      /* the call leaves the mappings as they are */
 	displace_call call; /* the program's call, made when the pages have moved; NULL: none */
 	void *arg;
 	struct source_list victims;   /* the sources in the range */
@@ -116,6 +118,21 @@ long displace_run(struct displacement *d, uint64_t va, uint64_t len, enum displa
 
 /* Gives the addresses that @stretch has taken memory of their own. 0 or -ENOMEM. */
 int displace_make_memory(const struct stretch *stretch);
+
+/* Copies a page to @to, of such memory. If it cannot be read, nothing is there. */
+void displace_copy_page(uint64_t to, uint64_t from);
+
+/* ---- displace_move.c ---- */
+
+/*
+ * Moves all stretches aside, or copies what cannot move. 0 or -ENOMEM: then displace_move_back()
+ * brings back what has moved.
+ */
+int displace_move(struct displacement *d);
+void displace_move_back(struct displacement *d);
+
+/* What the program had locked there is locked again, as soon as it has memory. */
+void displace_lock_again(const struct displacement *d);
 
 /* ---- displace_remote.c ---- */
 

@@ -13,6 +13,7 @@
 #include "mem/displace_internal.h"
 #include "mem/maps.h"
 #include "mem/source_internal.h"
+#include "mem/view.h"
 
 struct remap {
 	const struct displace_remote *remote; /* whose memory moves; NULL: this process's */
@@ -76,6 +77,9 @@ static void commit_remap(const struct displacement *d, const struct remap *remap
 		index_place_forget(d->victims.sources[i], remap->old, remap->old + (len - 1));
 		index_place_add(remap->places[i], to, to + (len - 1));
 	}
+	/* Before DMA goes on, which may have to pass the program's rights. */
+	if (!remap->remote)
+		view_move(remap->old, len, to, remap->new_len);
 }
 
 static long remap_locked(struct displacement *d, struct remap *remap)
@@ -189,6 +193,23 @@ static long remap(struct remap *remap) REQUIRES(displace_lock)
 static bool ranges_overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 {
 	return a - b < b_len || b - a < a_len;
+}
+
+bool displace_mremap_is_valid(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags,
+			      uint64_t to)
+{
+	const uint64_t placed = MREMAP_FIXED | MREMAP_DONTUNMAP;
+
+	if (flags & ~(placed | MREMAP_MAYMOVE))
+		return false;
+	if ((flags & placed) && !(flags & MREMAP_MAYMOVE))
+		return false;
+	if ((flags & MREMAP_DONTUNMAP) && old_len != new_len)
+		return false;
+	if (!new_len || !is_aligned(old, PAGE_SIZE))
+		return false;
+	return !(flags & MREMAP_FIXED) ||
+	       (is_aligned(to, PAGE_SIZE) && !ranges_overlap(old, old_len, to, new_len));
 }
 
 /* Makes the addresses of @remap's target free of pinned pages. They stay mapped if possible. */

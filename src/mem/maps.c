@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
+#include "base/check.h"
 #include "base/fail.h"
 #include "base/sys.h"
 #include "mem/kept_file.h"
@@ -163,6 +164,60 @@ int maps_ask(int fd, uint64_t addr, struct maps_answer *answer)
 		.offset = question.offset,
 	};
 	return rc;
+}
+
+/* Private memory that is mapped by /dev/zero is no file's. */
+static bool is_copy(bool shared, uint64_t dev, uint64_t inode)
+{
+	struct stat st;
+
+	if (shared || !inode)
+		return false;
+	return sys_call(SYS_newfstatat, AT_FDCWD, (long)"/dev/zero", (long)&st, 0, 0, 0) ||
+	       st.st_dev != dev || st.st_ino != inode;
+}
+
+/* By the text of the list. */
+static int read_copies(int fd, uint64_t va, uint64_t end,
+		       int (*visit)(const struct maps_copy *copy, void *arg), void *arg)
+{
+	struct maps_entry entry;
+	struct maps maps;
+	int rc = maps_open_at(&maps, fd);
+
+	if (rc)
+		return rc;
+	while (!rc && maps_next(&maps, &entry) && entry.start < end) {
+		const struct maps_copy copy = {.start = max_u64(entry.start, va),
+					       .end = min_u64(entry.end, end),
+					       .writable = entry.writable};
+
+		if (copy.start < copy.end && is_copy(entry.shared, entry.dev, entry.inode))
+			rc = visit(&copy, arg);
+	}
+	maps_close(&maps);
+	return rc;
+}
+
+int maps_visit_copies(int fd, uint64_t va, uint64_t end,
+		      int (*visit)(const struct maps_copy *copy, void *arg), void *arg)
+{
+	struct maps_answer answer;
+	int rc = 0;
+
+	for (uint64_t at = va; at < end && !rc; at = answer.end) {
+		rc = maps_ask(fd, at, &answer);
+		if (rc == -ENOTTY)
+			return read_copies(fd, at, end, visit, arg);
+		if (rc || answer.start >= end)
+			break;
+		if (is_copy(answer.rights & MAPS_SHARED, answer.dev, answer.inode))
+			rc = visit(&(struct maps_copy){.start = max_u64(answer.start, at),
+						       .end = min_u64(answer.end, end),
+						       .writable = answer.rights & MAPS_WRITABLE},
+				   arg);
+	}
+	return rc == -ENOENT ? 0 : rc;
 }
 
 int maps_find(uint64_t addr, uint64_t *start, uint64_t *end, uint64_t *page_size)

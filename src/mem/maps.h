@@ -72,6 +72,19 @@ enum maps_right {
  */
 int maps_ask(int fd, uint64_t addr, struct maps_answer *answer);
 
+/* A part of a private mapping of a file, [@start, @end). */
+struct maps_copy {
+	uint64_t start, end;
+	bool writable;
+};
+
+/*
+ * Calls @visit for each such part of [@va, @end), by the list @fd of any process, borrowed, until
+ * it does not return 0. Returns that, or a negative errno.
+ */
+int maps_visit_copies(int fd, uint64_t va, uint64_t end,
+		      int (*visit)(const struct maps_copy *copy, void *arg), void *arg);
+
 /*
  * Asks the system for the mapping that holds @addr, or the next one: *@start and *@end, and the
  * size of its pages. 0, -ENOENT:

@@ -14,9 +14,11 @@
 #include <stdatomic.h>
 
 #include "base/sys.h"
+#include "mem/maps.h"
 #include "mem/registered.h"
 #include "mem/resident.h"
 #include "mem/self.h"
+#include "mem/view.h"
 
 /* The least value that fits into the operation's comparison. */
 #define FUTEX_ARGUMENT_MIN (-2048)
@@ -68,30 +70,68 @@ static int touch_all(uint64_t va, uint64_t len, bool write)
 	return 0;
 }
 
+static int advise(uint64_t va, uint64_t len, int advice)
+{
+	int rc;
+
+	do
+		rc = sys_madvise((void *)(uintptr_t)va, len, advice);
+	while (rc == -EINTR);
+	return rc;
+}
+
+/* ---- pages of files ---- */
+
+/* Gives the program pages of its own. One of them that it may write is as if it were written. */
+static int take_copy(const struct maps_copy *copy, void *arg)
+{
+	const uint64_t len = copy->end - copy->start;
+	bool *any = arg;
+
+	*any = true;
+	if (copy->writable && advice_works())
+		return advise(copy->start, len, MADV_POPULATE_WRITE);
+	if (copy->writable)
+		return touch_all(copy->start, len, true);
+	for (uint64_t done = 0; done < len; done += PAGE_SIZE)
+		view_take_page(copy->start + done);
+	return 0;
+}
+
+/*
+ * A pin for reading, too, gives the program pages of its own where it has mapped a file privately:
+ * what is written to the file later is neither its nor the device's. *@any: there are such pages.
+ */
+static int take_copies(uint64_t va, uint64_t len, bool *any)
+{
+	int fd = sys_confined() ? -1 : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	int rc;
+
+	*any = false;
+	if (fd < 0)
+		return 0;
+	rc = maps_visit_copies(fd, va, va + len, take_copy, any);
+	(void)sys_close(fd);
+	return rc;
+}
+
 int populate(uint64_t va, uint64_t len, bool write)
 {
-	int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
+	bool copies = false;
 	int rc;
 
 	if (registered_has(va, len, write) || resident_certain(va, len, write))
 		return 0;
-	do
-		rc = sys_madvise((void *)(uintptr_t)va, len, advice);
-	while (rc == -EINTR);
-	switch (rc) {
-	case 0:
-		if (!advice_works())
-			return touch_all(va, len, write);
-		resident_learn(va, len);
-		return 0;
-	case -ENOMEM:
+	rc = advise(va, len, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+	if (rc == -ENOMEM)
 		return whole_range_mapped(va, len) ? -ENOMEM : -EFAULT;
-	case -EINVAL:
-		if (!advice_works())
-			return touch_all(va, len, write);
-		break;
-	default:
-		break;
-	}
-	return -EFAULT;
+	if ((!rc || rc == -EINVAL) && !advice_works())
+		rc = touch_all(va, len, write);
+	if (!rc && !write)
+		rc = take_copies(va, len, &copies);
+	if (rc)
+		return -EFAULT;
+	if (!copies && advice_works())
+		resident_learn(va, len);
+	return 0;
 }

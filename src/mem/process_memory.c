@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 
 #include "base/alloc.h"
@@ -243,6 +244,28 @@ int process_memory_read(struct process_memory *memory, void *buf, uint64_t va, s
 	return !rc || process_memory_exists(memory)
 		       ? rc
 		       : process_remains_read(&memory->remains, buf, va, len);
+}
+
+/*
+ * A copy into the process from an address where nothing is: the kernel makes the pages ready to be
+ * written first, and then fails.
+ */
+static void touch_for_write(pid_t pid, uint64_t va)
+{
+	struct iovec local = {.iov_base = (void *)8, .iov_len = 1};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)va, .iov_len = 1};
+
+	(void)sys_call(SYS_process_vm_writev, pid, (long)&local, 1, (long)&remote, 1, 0);
+}
+
+void process_memory_take_page(struct process_memory *memory, pid_t pid, uint64_t va, bool writable)
+{
+	char byte;
+
+	if (writable)
+		touch_for_write(pid, va);
+	else if (sys_pread(memory->fd, &byte, 1, (off_t)va) == 1)
+		(void)sys_call(SYS_pwrite64, memory->fd, (long)&byte, 1, (long)va, 0, 0);
 }
 
 /* ---- shared memory, mapped by both ---- */

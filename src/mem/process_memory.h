@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "mem/process_remains.h"
 
@@ -101,6 +102,12 @@ void process_memory_keep_pinned(struct process_memory *memory, process_twin_fn f
  * how many there are, which count as pinned from now on. False: the first is not there.
  */
 bool process_memory_become_twin(struct process_memory *memory, struct process_twin *twin);
+
+/*
+ * Gives the process @pid, which has @memory, a page of its own at @va, in a private mapping of a
+ * file that it may write or not (@writable). Its other threads may write there meanwhile.
+ */
+void process_memory_take_page(struct process_memory *memory, pid_t pid, uint64_t va, bool writable);
 
 /*
  * Copies between @buf, of this process, and the memory: all @len bytes, or -EFAULT. A bad address

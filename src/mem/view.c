@@ -96,15 +96,17 @@ void view_forget(uint64_t va, uint64_t len)
 void view_move(uint64_t from, uint64_t len, uint64_t to, uint64_t to_len)
 {
 	struct iova_range old, now;
-	bool any;
 
 	if (!view_any() || !range_of(from, len, &old) || !range_of(to, to_len, &now))
 		return;
 	lock_acquire(&view_lock);
-	any = iova_set_intersects(&restricted, old);
-	/* Without memory DMA to it fails. */
-	if (any)
+	/* Without memory DMA to it fails, or, of what is not restricted any more, is slower. */
+	if (iova_set_intersects(&restricted, old))
 		(void)iova_set_add(&restricted, now);
+	else
+		(void)iova_set_remove(&restricted, now);
+	(void)iova_set_remove(&restricted, old);
+	atomic_store_explicit(&view_restricted, restricted.count != 0, memory_order_relaxed);
 	lock_release(&view_lock);
 }
 
@@ -129,6 +131,15 @@ void view_open(uint64_t va, uint64_t len)
 	    !sys_call(SYS_mprotect, (long)va, (long)len, rights, 0, 0, 0))
 		return;
 	(void)sys_call(SYS_mprotect, (long)va, (long)len, PROT_READ, 0, 0, 0);
+}
+
+void view_take_page(uint64_t va)
+{
+	const int fd = memory_fd();
+	char byte;
+
+	if (sys_pread(fd, &byte, 1, (off_t)va) == 1)
+		(void)sys_call(SYS_pwrite64, fd, (long)&byte, 1, (long)va, 0, 0);
 }
 
 /* ---- copies ---- */

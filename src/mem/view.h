@@ -39,11 +39,18 @@ int view_restrict(uint64_t va, uint64_t len);
 /* It has given itself all rights again, or the addresses have changed their meaning. */
 void view_forget(uint64_t va, uint64_t len);
 
-/* What was at @from, restricted or not, is at @to. */
+/* What was in [@from, @from + @len), restricted or not, is in [@to, @to + @to_len). */
 void view_move(uint64_t from, uint64_t len, uint64_t to, uint64_t to_len);
 
 /* Gives the engine's own mappings in [@va, @va + @len) the rights that they can have. */
 void view_open(uint64_t va, uint64_t len);
+
+/*
+ * Gives the program a page of its own at @va, in a private mapping of a file that it may not write:
+ * what is there is written once more past its rights. Where the kernel does not let it, nothing
+ * happens.
+ */
+void view_take_page(uint64_t va);
 
 extern atomic_bool view_restricted;
 

@@ -306,6 +306,8 @@ struct answer answer_call(struct request *request)
 #ifdef SYS_open
 	case SYS_open:
 		return answer_open(request, AT_FDCWD, args[0], (int)args[1]);
+	case SYS_creat:
+		return answer_open(request, AT_FDCWD, args[0], O_CREAT | O_WRONLY | O_TRUNC);
 	case SYS_stat:
 		return answer_stat(request, AT_FDCWD, args[0], args[1], 0);
 	case SYS_lstat:

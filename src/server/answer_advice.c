@@ -5,12 +5,14 @@
  * itself: only then it is known of each whether its pages are dropped.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
 #include "base/caller.h"
 #include "base/check.h"
 #include "base/fail.h"
+#include "base/sys.h"
 #include "mem/maps.h"
 #include "mem/process_memory.h"
 #include "server/answer_memory.h"
@@ -66,24 +68,35 @@ static long remove_pages(const struct maps_entry *entry, struct piece *piece)
 	return entry->shared ? displace_file(&file, make, piece) : make(piece);
 }
 
-/* From shared memory no page is dropped. */
+/* Whether pages that @advice drops are not seen there any more, though they stay in their file. */
+static bool drops_shared(int advice)
+{
+	return advice == MADV_GUARD_INSTALL;
+}
+
+/* From shared memory no page is dropped, but guards may take its place. */
 static long drop_pages(const struct maps_entry *entry, struct piece *piece)
 {
 	struct request *request = piece->of->request;
-	const struct displace_remote remote = {.caller = &request->client->caller,
-					       .memory = request->client->memory};
+	const struct displace_remote remote = answer_memory_of(request);
 
-	if (entry->shared || !displace_remote_needed(remote.caller, piece->va, piece->len))
+	if ((entry->shared && !drops_shared(piece->of->advice)) ||
+	    !displace_remote_needed(remote.caller, piece->va, piece->len))
 		return make(piece);
 	return displace_remote_around(&remote, piece->va, piece->len, DISPLACE_MADVISE, make,
 				      piece);
 }
 
-/* MADV_FREE drops no page that is in use, so that it is not made is all that can be seen. */
+/*
+ * MADV_FREE drops no page that is in use, so that it is not made is all that can be seen. Of memory
+ * of a file, also if nobody else names it (shared memory), there is no such advice; private memory
+ * that is mapped by /dev/zero is no file's.
+ */
 static long free_pages(const struct maps_entry *entry, struct piece *piece)
 {
 	(void)piece;
-	return entry->shared ? -EINVAL : 0;
+	return entry->shared || (entry->inode && strcmp(entry->name, "/dev/zero") != 0) ? -EINVAL
+											: 0;
 }
 
 /* Calls @visit for the part of @advice in each mapping, in order, until it fails. */

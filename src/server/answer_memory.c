@@ -42,17 +42,46 @@ static struct taking begin(struct request *request, uint64_t va, uint64_t len,
 		.va = va,
 		.len = len,
 		.cause = cause,
-		.remote = {.caller = &request->client->caller, .memory = request->client->memory},
+		.remote = answer_memory_of(request),
 	};
 }
 
-bool answer_memory_is_pinned(const struct request *request, uint64_t va, uint64_t len)
+struct displace_remote answer_memory_of(const struct request *request)
 {
-	if (!displace_remote_needed(&request->client->caller, va, len))
+	struct client *client = request->pinner ? request->pinner : request->client;
+
+	return (struct displace_remote){.caller = &client->caller, .memory = client->memory};
+}
+
+/* A client with the same address space that has memory pinned there, with a reference; or NULL. */
+static struct client *find_pinner(const struct request *request, uint64_t va, uint64_t len)
+{
+	struct client *client = NULL;
+
+	do
+		client = client_next(client);
+	while (client &&
+	       !(client != request->client && displace_remote_needed(&client->caller, va, len) &&
+		 client_shares_memory(client, request->client)));
+	return client;
+}
+
+static bool is_pinned_by(const struct client *client, uint64_t va, uint64_t len)
+{
+	if (!displace_remote_needed(&client->caller, va, len))
 		return false;
 	opened_drain();
 	mapped_sweep();
-	return displace_remote_needed(&request->client->caller, va, len);
+	return displace_remote_needed(&client->caller, va, len);
+}
+
+bool answer_memory_is_pinned(struct request *request, uint64_t va, uint64_t len)
+{
+	if (!displace_possible())
+		return false;
+	if (!request->pinner && !displace_remote_needed(&request->client->caller, va, len))
+		request->pinner = find_pinner(request, va, len);
+	return is_pinned_by(request->pinner ? request->pinner : request->client, va, len);
 }
 
 /* Makes the call, or leaves it to the kernel. A negative errno: it has failed. */
@@ -99,7 +128,7 @@ static uint64_t moved_len(const __u64 *args)
 	return min_u64(args[1], args[2]);
 }
 
-static bool moves_pinned(const struct request *request)
+static bool moves_pinned(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
 
@@ -167,32 +196,57 @@ static struct answer carry_out(struct taking *taking)
 static struct answer take_range(struct request *request, uint64_t va, uint64_t len,
 				enum displace_cause cause)
 {
-	struct taking taking = begin(request, va, len, cause);
+	struct taking taking;
 
 	if (!len || !is_aligned(va, PAGE_SIZE) || !answer_memory_is_pinned(request, va, len))
 		return answer_by_kernel();
+	taking = begin(request, va, len, cause);
 	return carry_out(&taking);
 }
 
 int answer_memory_keep(struct request *request, uint64_t va, uint64_t len)
 {
-	struct taking taking = begin(request, va, len, DISPLACE_MMAP_FIXED);
+	struct taking taking;
 
-	return answer_memory_is_pinned(request, va, len) ? (int)take(&taking) : 0;
+	if (!answer_memory_is_pinned(request, va, len))
+		return 0;
+	taking = begin(request, va, len, DISPLACE_MMAP_FIXED);
+	return (int)take(&taking);
 }
 
 /* ---- calls ---- */
 
+/* Whether nothing is mapped at @va: then nothing moves. */
+static bool is_hole(const struct request *request, uint64_t va)
+{
+	struct maps_entry entry = {.end = 0};
+	struct maps maps;
+
+	if (maps_open_at(&maps, process_memory_maps(request->client->memory)))
+		return false;
+	while (entry.end <= va && maps_next(&maps, &entry))
+		continue;
+	maps_close(&maps);
+	return entry.end <= va || entry.start > va;
+}
+
+/*
+ * What is in the way is kept before the call, which some kernels would refuse only when they have
+ * unmapped it.
+ */
 static struct answer answer_mremap(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
-	struct taking taking = begin(request, args[0], args[1], DISPLACE_MREMAP);
 	uint64_t len, tail = tail_of(args, &len);
+	struct taking taking;
 
-	if (!is_aligned(args[0], PAGE_SIZE) ||
+	if (!displace_mremap_is_valid(args[0], args[1], args[2], args[3], args[4]) ||
 	    !(moves_pinned(request) || (len && answer_memory_is_pinned(request, tail, len)) ||
 	      (args[3] & MREMAP_FIXED && answer_memory_is_pinned(request, args[4], args[2]))))
 		return answer_by_kernel();
+	if (is_hole(request, args[0]))
+		return answer_result(-EFAULT);
+	taking = begin(request, args[0], args[1], DISPLACE_MREMAP);
 	return carry_out(&taking);
 }
 

@@ -20,8 +20,14 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call);
 /* munmap, mmap with MAP_FIXED of what is not emulated, mremap, brk, shmat and shmdt, madvise. */
 struct answer answer_memory(struct request *request);
 
-/* Whether something is pinned there, as far as what the program has closed before goes. */
-bool answer_memory_is_pinned(const struct request *request, uint64_t va, uint64_t len);
+/*
+ * Whether something is pinned there, as far as what the program has closed before goes; perhaps by
+ * another process with the same address space, whose memory @request is about then.
+ */
+bool answer_memory_is_pinned(struct request *request, uint64_t va, uint64_t len);
+
+/* The memory that @request is about. */
+struct displace_remote answer_memory_of(const struct request *request);
 
 /* The server is about to map something over [@va, @va + @len). 0, or -ENOMEM: it must not. */
 int answer_memory_keep(struct request *request, uint64_t va, uint64_t len);

@@ -81,6 +81,16 @@ bool client_has_ended(const struct client *client)
 	return poll(&end, 1, 0) != 0;
 }
 
+bool client_shares_memory(const struct client *a, const struct client *b)
+{
+	/* KCMP_VM of <linux/kcmp.h>, which older headers name otherwise. */
+	enum {
+		ADDRESS_SPACE = 1
+	};
+
+	return !syscall(SYS_kcmp, a->caller.pid, b->caller.pid, ADDRESS_SPACE, 0, 0);
+}
+
 static int open_shared(const struct maps_entry *entry, void *arg)
 {
 	const struct client *client = arg;
@@ -352,6 +362,8 @@ void client_end(struct request *request)
 	bool remembered;
 
 	current = NULL;
+	if (request->pinner)
+		uiommufd_caller_put(&request->pinner->caller);
 	lock_acquire(&clients.lock);
 	remove_request(request);
 	remembered = task->busy && task->proc == request->task;

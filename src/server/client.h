@@ -51,6 +51,7 @@ struct request {
 	int listener;
 	int task; /* /proc/TID of the thread: the same one for ever; borrowed */
 	struct client *client;
+	struct client *pinner; /* whose pinned memory it is about, if not @client's; a reference */
 	struct {
 		uint64_t addr;
 		size_t len;
@@ -115,6 +116,9 @@ struct client *client_find(pid_t pid);
  * NULL: there is no other, or @client is not in the list any more.
  */
 struct client *client_next(struct client *client);
+
+/* Whether the two processes have one address space, as a child by vfork() and its parent have. */
+bool client_shares_memory(const struct client *a, const struct client *b);
 
 /* Whether its process has ended. */
 bool client_has_ended(const struct client *client);

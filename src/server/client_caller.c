@@ -68,7 +68,7 @@ static int op_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len
 	struct client *client = client_of(caller);
 	int rc = process_memory_note_pin(client->memory, va, len);
 
-	return rc ? rc : program_memory_check(client->proc, client->memory, va, len, write);
+	return rc ? rc : program_memory_check(client, va, len, write);
 }
 
 static int op_resolve(struct uiommufd_caller *caller, uint64_t va, uint64_t len, uint64_t *bus,

@@ -41,6 +41,7 @@ enum {
 static const unsigned short always[] = {
 #ifdef SYS_open
 	SYS_open,
+	SYS_creat,
 	SYS_stat,
 	SYS_lstat,
 	SYS_access,

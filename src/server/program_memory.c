@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/sys.h"
 #include "mem/maps.h"
+#include "mem/process_memory.h"
 #include "server/shared_file.h"
 
 /* By the system call @number, of which the kernel may make several. */
@@ -190,16 +191,32 @@ static bool is_mapped(int proc, uint64_t va, uint64_t end, bool write)
 	return rc ? is_listed(proc, va, end, write) : covered >= end;
 }
 
-int program_memory_check(int proc, struct process_memory *memory, uint64_t va, uint64_t len,
-			 bool write)
+/* Whose pages are taken. */
+struct owner {
+	struct process_memory *memory;
+	pid_t pid;
+};
+
+static int take_copy(const struct maps_copy *copy, void *arg)
 {
+	const struct owner *owner = arg;
+
+	for (uint64_t page = copy->start; page < copy->end; page += PAGE_SIZE)
+		process_memory_take_page(owner->memory, owner->pid, page, copy->writable);
+	return 0;
+}
+
+int program_memory_check(const struct client *client, uint64_t va, uint64_t len, bool write)
+{
+	struct owner owner = {.memory = client->memory, .pid = client->caller.pid};
 	char byte;
 
-	if (!is_mapped(proc, va, va + len, write))
+	if (!is_mapped(client->proc, va, va + len, write))
 		return -EFAULT;
 	for (uint64_t page = va; page < va + len; page += PAGE_SIZE) {
-		if (process_memory_read(memory, &byte, page, 1))
+		if (process_memory_read(client->memory, &byte, page, 1))
 			return -EFAULT;
 	}
-	return 0;
+	return maps_visit_copies(process_memory_maps(client->memory), va, va + len, take_copy,
+				 &owner);
 }

@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mem/process_memory.h"
 #include "server/client.h"
 
 /*
@@ -27,10 +26,9 @@ int program_memory_write(struct request *request, uint64_t addr, const void *buf
 int program_memory_read_string(struct request *request, char *to, uint64_t addr, size_t size);
 
 /*
- * Whether all pages of [@va, @va + @len) of @memory, of the process with the directory @proc, are
- * mapped readable and, with @write, writable; they become present. 0, -EFAULT, -ENOMEM.
+ * Whether all pages of [@va, @va + @len) of @client are mapped readable and, with @write, writable;
+ * they become present, and its own where a file is mapped privately. 0, -EFAULT, -ENOMEM.
  */
-int program_memory_check(int proc, struct process_memory *memory, uint64_t va, uint64_t len,
-			 bool write);
+int program_memory_check(const struct client *client, uint64_t va, uint64_t len, bool write);
 
 #endif

@@ -5,15 +5,23 @@
  */
 #include <linux/falloc.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "../lib/page.h"
 #include "device.h"
 
+#ifndef MADV_GUARD_INSTALL /* missing in older headers */
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE  103
+#endif
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
+
+#define MSEAL 462 /* mseal(2), the same number everywhere */
 
 enum {
 	PAGES = 4,
@@ -195,6 +203,24 @@ static void pages_that_are_freed_lazily_stay_the_devices(void)
 	tear_down();
 }
 
+/* [IOAS-PIN-VIEW.5] */
+static void private_memory_of_the_zero_device_is_no_files(void)
+{
+	const int fd = open("/dev/zero", O_RDWR);
+	unsigned char *memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+	fill(memory);
+	set_up_with(memory);
+	CHECK(madvise(memory, 2 * PAGE, MADV_FREE) == 0);
+	CHECK(memory[PAGE] == OLD + 1);
+	check_shared(1, memory + PAGE);
+	CHECK(madvise(memory, PAGE, MADV_DONTNEED) == 0);
+	check_kept(0, memory);
+	munmap(memory, BYTES);
+	close(fd);
+	tear_down();
+}
+
 /* [IOAS-PIN-VIEW.3] */
 static void dropped_pages_stay_the_devices(void)
 {
@@ -247,6 +273,151 @@ static void dropping_shared_memory_drops_no_page(void)
 	tear_down();
 }
 
+/* The page stays in its file, and is the device's still, but not at the program's address. */
+static void guards_take_the_place_of_the_programs_view_only(void)
+{
+	const int kinds[] = {MAP_PRIVATE, MAP_SHARED};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		unsigned char *memory = anonymous(kinds[i]);
+
+		set_up_with(memory);
+		if (madvise(memory + PAGE, PAGE, MADV_GUARD_INSTALL) == 0) {
+			check_kept(1, NULL);
+			CHECK(madvise(memory + PAGE, PAGE, MADV_GUARD_REMOVE) == 0);
+			if (kinds[i] == MAP_SHARED)
+				check_shared(1, memory + PAGE);
+			else
+				check_kept(1, memory + PAGE);
+			check_shared(2, memory + 2 * PAGE);
+		}
+		munmap(memory, BYTES);
+		tear_down();
+	}
+}
+
+/* [IOAS-PIN-VIEW.8] */
+static void memory_that_is_locked_with_all_other_is_not_dropped(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+
+	set_up_with(memory);
+	if (mlockall(MCL_CURRENT) == 0) {
+		CHECK(madvise(memory, BYTES, MADV_DONTNEED) == -1 && errno == EINVAL);
+		CHECK(memory[PAGE] == OLD + 1);
+		check_shared(1, memory + PAGE);
+		CHECK(munlockall() == 0);
+	}
+	munmap(memory, BYTES);
+	tear_down();
+}
+
+/* A field of /proc/self/status, in KiB. */
+static long status_of(const char *field)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[256];
+	long value = -1;
+
+	while (status && fgets(line, sizeof(line), status)) {
+		if (strncmp(line, field, strlen(field)) == 0)
+			value = strtol(line + strlen(field), NULL, 10);
+	}
+	CHECK(status && fclose(status) == 0);
+	return value;
+}
+
+static void locked_memory_that_is_taken_away_does_not_count(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+	const long kib = PAGE / 1024, before = status_of("VmLck:");
+
+	set_up_with(memory);
+	if (mlock(memory, BYTES) == 0) {
+		CHECK(munmap(memory, PAGE) == 0);
+		CHECK(status_of("VmLck:") == before + 3 * kib);
+		if (madvise(memory + PAGE, PAGE, MADV_DONTNEED_LOCKED) == 0)
+			CHECK(memory[PAGE] == 0);
+		CHECK(status_of("VmLck:") == before + 3 * kib);
+		CHECK(mmap(memory + PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, 9999, 0) ==
+		      MAP_FAILED);
+		CHECK(status_of("VmLck:") == before + 3 * kib);
+		CHECK(munmap(memory + 3 * PAGE, PAGE) == 0);
+		CHECK(munlock(memory + PAGE, 2 * PAGE) == 0);
+		CHECK(status_of("VmLck:") == before);
+		check_kept(0, NULL);
+		check_kept(1, NULL);
+		check_shared(2, memory + 2 * PAGE);
+		check_kept(3, NULL);
+	}
+	munmap(memory, BYTES);
+	tear_down();
+}
+
+/* Sealed memory cannot move, but its pages can be dropped [IOAS-PIN-VIEW.3]. */
+static void pages_of_sealed_memory_are_dropped_and_stay_the_devices(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+
+	set_up_with(memory);
+	if (syscall(MSEAL, memory, 2 * PAGE, 0) == 0) {
+		CHECK(munmap(memory, PAGE) == -1 && errno == EPERM);
+		check_shared(0, memory);
+		CHECK(madvise(memory, 3 * PAGE, MADV_DONTNEED) == 0);
+		for (size_t i = 0; i < 3; i++) {
+			CHECK(memory[i * PAGE] == 0);
+			check_kept(i, memory + i * PAGE);
+		}
+		check_shared(3, memory + 3 * PAGE);
+	}
+	tear_down();
+}
+
+/* What is kept for the device is not the program's. */
+static void memory_is_given_back_at_the_limit_of_data(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+	struct rlimit before, limit;
+
+	set_up_with(memory);
+	check_shared(0, memory);
+	CHECK(getrlimit(RLIMIT_DATA, &before) == 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)status_of("VmData:") * 1024;
+	CHECK(setrlimit(RLIMIT_DATA, &limit) == 0);
+	CHECK(munmap(memory, 2 * PAGE) == 0);
+	/* On a shared machine, what is kept is another process's. */
+	CHECK(madvise(memory + 3 * PAGE, PAGE, MADV_DONTNEED) == 0 || errno == ENOMEM);
+	CHECK(setrlimit(RLIMIT_DATA, &before) == 0);
+	check_kept(1, NULL);
+	check_shared(2, memory + 2 * PAGE);
+	munmap(memory, BYTES);
+	tear_down();
+}
+
+/* The child of a vfork() has its parent's memory. */
+static void a_child_with_the_same_memory_takes_it_from_its_parent(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+	pid_t child;
+	int status;
+
+	set_up_with(memory);
+	child = vfork();
+	if (!child) {
+		munmap(memory, PAGE);
+		madvise(memory + PAGE, PAGE, MADV_DONTNEED);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK(memory[PAGE] == 0);
+	check_kept(0, NULL);
+	check_kept(1, memory + PAGE);
+	check_shared(2, memory + 2 * PAGE);
+	munmap(memory, BYTES);
+	tear_down();
+}
+
 /* ---- files ---- */
 
 static int punch(int fd, unsigned char *memory)
@@ -287,8 +458,36 @@ static int cut_by_opening(int fd, unsigned char *memory)
 	return close(again) || ftruncate(fd, BYTES);
 }
 
+static int cut_by_creating(int fd, unsigned char *memory)
+{
+	char path[64];
+
+	(void)memory;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return close(creat(path, 0600)) || ftruncate(fd, BYTES);
+}
+
+static int cut_by_stream(int fd, unsigned char *memory)
+{
+	char path[64];
+
+	(void)memory;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return fclose(fopen(path, "w+")) || ftruncate(fd, BYTES);
+}
+
+static int cut_by_reopened_stream(int fd, unsigned char *memory)
+{
+	char path[64];
+
+	(void)memory;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return fclose(freopen(path, "w", fopen("/dev/null", "r"))) || ftruncate(fd, BYTES);
+}
+
 static int (*const departures[])(int fd, unsigned char *memory) = {
-	punch, remove_by_address, cut_and_grow, cut_by_path, cut_by_opening};
+	punch,		 cut_by_path,	cut_and_grow,	       cut_by_opening, remove_by_address,
+	cut_by_creating, cut_by_stream, cut_by_reopened_stream};
 
 /* Page 1 leaves the file; page 0 is at most changed, or goes, too [IOAS-PIN-VIEW.6]. */
 static void pages_that_leave_a_file_stay_the_devices(void)
@@ -336,6 +535,49 @@ static void mappings_of_one_page_that_has_left_its_file_are_one_page(void)
 	tear_down();
 }
 
+/* The flags of MAP: fixed IOVA, readable. */
+#define FOR_READING 5
+
+static int map_for_reading(void *memory, uint64_t iova)
+{
+	struct ioas_map cmd = {.size = sizeof(cmd),
+			       .flags = FOR_READING,
+			       .ioas_id = (uint32_t)ioas,
+			       .user_va = (uintptr_t)memory,
+			       .length = BYTES,
+			       .iova = iova};
+
+	return ioctl(context, IOMMU_IOAS_MAP, &cmd);
+}
+
+/* A pin gives the program its own pages, for reading as well [IOAS-PIN-ERRORS]. */
+static void what_is_written_to_a_file_does_not_reach_pinned_copies(void)
+{
+	const int rights[] = {PROT_READ, PROT_READ | PROT_WRITE};
+
+	for (size_t i = 0; i < 2 * sizeof(rights) / sizeof(rights[0]); i++) {
+		int fd;
+		unsigned char *memory = of_file(&fd);
+		unsigned char *copy = mmap(NULL, BYTES, rights[i / 2], MAP_PRIVATE, fd, 0);
+
+		set_up();
+		map_scratch();
+		if (i % 2 && rights[i / 2] & PROT_WRITE)
+			CHECK(map(copy, BYTES, IOVA) == 0);
+		else
+			CHECK(map_for_reading(copy, IOVA) == 0);
+		memory[PAGE] = NEW;
+		CHECK(copy[PAGE] == OLD + 1);
+		CHECK(dma_read(IOVA + PAGE) == OLD + 1);
+		CHECK(ftruncate(fd, 0) == 0);
+		CHECK(dma_read(IOVA + 2 * PAGE) == OLD + 2);
+		munmap(copy, BYTES);
+		munmap(memory, BYTES);
+		close(fd);
+		tear_down();
+	}
+}
+
 /* ---- the break, and System V ---- */
 
 /* [IOAS-PIN-VIEW.1] */
@@ -354,6 +596,13 @@ static void a_break_that_moves_down_and_up_has_other_pages(void)
 	CHECK(brk(memory + PAGE) == 0 && brk(memory + BYTES) == 0);
 	CHECK(sbrk(0) == memory + BYTES);
 	check_kept(2, memory + 2 * PAGE);
+	/* Not into other memory. */
+	CHECK(unmap(BYTES, IOVA) == 0);
+	fill(memory);
+	CHECK(map(memory, BYTES, IOVA) == 0);
+	CHECK(brk((void *)PAGE) == 0 || errno == ENOMEM);
+	CHECK(sbrk(0) == memory + BYTES && memory[PAGE] == OLD + 1);
+	check_shared(1, memory + PAGE);
 	tear_down();
 }
 
@@ -396,15 +645,22 @@ static void a_call_that_fails_takes_nothing_away(void)
 {
 	int fd;
 	unsigned char *memory = anonymous(MAP_PRIVATE), *file = of_file(&fd);
+	unsigned char *copy = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	unsigned char *hole = anonymous(MAP_PRIVATE);
 	const int read_only = open("/proc/self/exe", O_RDONLY);
 	const int write = PROT_READ | PROT_WRITE;
 
 	set_up_with(memory);
+	munmap(hole, BYTES);
 	CHECK(mmap(memory, BYTES, write, MAP_SHARED | MAP_FIXED, 9999, 0) == MAP_FAILED);
 	CHECK(mmap(memory, BYTES, write, MAP_SHARED | MAP_FIXED, read_only, 0) == MAP_FAILED);
 	CHECK(mmap(memory, BYTES, write, MAP_PRIVATE | MAP_FIXED, read_only, 1) == MAP_FAILED);
 	CHECK(munmap(memory + 1, BYTES) == -1);
 	CHECK(mremap(memory, BYTES, PAGE, 64) == MAP_FAILED);
+	CHECK(mremap(memory, BYTES - PAGE, BYTES - PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		     memory + PAGE) == MAP_FAILED);
+	CHECK(mremap(hole, BYTES, BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, memory) == MAP_FAILED);
+	CHECK(errno == EFAULT);
 	CHECK(shmat(-1, memory, SHM_REMAP) == (void *)-1);
 	CHECK(shmdt(memory) == -1);
 	CHECK(madvise(memory, BYTES, MADV_REMOVE) == -1);
@@ -412,6 +668,12 @@ static void a_call_that_fails_takes_nothing_away(void)
 		CHECK(madvise(memory, BYTES, MADV_DONTNEED) == -1 && errno == EINVAL);
 	check_untouched(memory);
 	CHECK(unmap(BYTES, IOVA) == 0);
+
+	CHECK(map(copy, BYTES, IOVA) == 0);
+	CHECK(madvise(copy, BYTES, MADV_FREE) == -1 && errno == EINVAL);
+	check_untouched(copy);
+	CHECK(unmap(BYTES, IOVA) == 0);
+	munmap(copy, BYTES);
 
 	CHECK(map(file, BYTES, IOVA) == 0);
 	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0);
@@ -519,11 +781,19 @@ int main(void)
 		TEST(rights_of_the_program_do_not_concern_the_device),
 		TEST(rights_move_with_the_memory),
 		TEST(pages_that_are_freed_lazily_stay_the_devices),
+		TEST(private_memory_of_the_zero_device_is_no_files),
 		TEST(dropped_pages_stay_the_devices),
 		TEST(pages_of_several_mappings_are_dropped_and_stay_the_devices),
 		TEST(dropping_shared_memory_drops_no_page),
+		TEST(guards_take_the_place_of_the_programs_view_only),
+		TEST(memory_that_is_locked_with_all_other_is_not_dropped),
+		TEST(locked_memory_that_is_taken_away_does_not_count),
+		TEST(pages_of_sealed_memory_are_dropped_and_stay_the_devices),
+		TEST(memory_is_given_back_at_the_limit_of_data),
+		TEST(a_child_with_the_same_memory_takes_it_from_its_parent),
 		TEST(pages_that_leave_a_file_stay_the_devices),
 		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),
+		TEST(what_is_written_to_a_file_does_not_reach_pinned_copies),
 		TEST(a_break_that_moves_down_and_up_has_other_pages),
 		TEST(a_segment_that_is_detached_stays_the_devices),
 		TEST(a_call_that_fails_takes_nothing_away),

@@ -2,6 +2,7 @@
 /* Memory behind mappings: each step that can fail does so in turn, and nothing has changed. */
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -256,6 +257,47 @@ static void a_failed_displacement_moves_everything_back(void **state)
 	munmap(va, PAGES * PAGE);
 }
 
+static long drop(void *arg)
+{
+	struct pinned *pinned = arg;
+
+	return madvise((char *)pinned->va + 2 * PAGE, 8 * PAGE, MADV_DONTNEED) ? -errno : 0;
+}
+
+static int drop_some(void *arg)
+{
+	struct pinned *pinned = arg;
+
+	return (int)displace_around((uintptr_t)pinned->va + 2 * PAGE, 8 * PAGE, DISPLACE_MADVISE,
+				    drop, pinned);
+}
+
+/* It cannot move, and is copied. */
+static void a_failed_displacement_of_sealed_memory_leaves_it_in_place(void **state)
+{
+	enum {
+		MSEAL = 462 /* mseal(2) */
+	};
+	char *va = map_memory();
+	struct pinned pinned = {.source = source_of(va), .va = va};
+	uint64_t bus, run;
+
+	(void)state;
+	if (syscall(MSEAL, va, PAGES * PAGE, 0)) {
+		mem_source_put(pinned.source);
+		munmap(va, PAGES * PAGE);
+		skip();
+	}
+	assert_int_equal(mem_source_pin(pinned.source, pages(1, 4)), 0);
+	set_expected(&pinned, 1, 4);
+	fail_in_turn(drop_some, &pinned, check_in_place, 6);
+	mem_source_extent(pinned.source, 3 * PAGE, 1, &bus, &run);
+	assert_int_equal(*(char *)(uintptr_t)bus, 4);
+	assert_int_equal(va[3 * PAGE], 0);
+	mem_source_unpin(pinned.source, pages(1, 4));
+	mem_source_put(pinned.source);
+}
+
 static long empty_file(void *fd)
 {
 	return ftruncate(*(int *)fd, 0) ? -errno : 0;
@@ -343,6 +385,7 @@ int main(void)
 		cmocka_unit_test(a_failed_pin_of_a_file_changes_nothing),
 		cmocka_unit_test(a_source_that_cannot_be_made_leaves_nothing),
 		cmocka_unit_test(a_failed_displacement_moves_everything_back),
+		cmocka_unit_test(a_failed_displacement_of_sealed_memory_leaves_it_in_place),
 		cmocka_unit_test(a_failed_truncation_leaves_the_file_its_pages),
 		cmocka_unit_test(a_failed_mremap_leaves_everything_in_place),
 	};

@@ -25,11 +25,20 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
+#ifndef MADV_GUARD_INSTALL /* likewise */
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE  103
+#endif
+
 #ifdef __GLIBC__
 #define SBRK_MOVES_THE_BREAK true
 #else
 #define SBRK_MOVES_THE_BREAK false /* musl's only tells it */
 #endif
+
+#define DETACH_PT     0x3b78
+#define IOAS_COPY     0x3b83
+#define MAP_WRITEABLE 2u
 
 enum {
 	PAGE_BYTES = 4096,
@@ -58,6 +67,7 @@ enum kind {
 	PRIVATE,
 	SHARED,
 	OF_FILE,
+	COPY, /* of the file, mapped privately: its page, or the program's own */
 	OF_SEGMENT,
 };
 
@@ -67,13 +77,18 @@ struct place {
 	enum kind kind;
 	int prot;
 	long birth;	     /* consecutive in what one call made */
-	int segment, offset; /* OF_SEGMENT */
+	int segment, offset; /* OF_SEGMENT; COPY has an offset */
+	bool own;	     /* COPY */
+	bool locked;	     /* by mlock */
 };
 
 /* A mapping for the device. */
 struct pin {
 	int pages; /* 0: none */
 	uint64_t iova;
+	int first;	       /* page of the program; -1: of the file */
+	int offset;	       /* of the file */
+	bool writes, writable; /* for the device; of the memory */
 	struct object *objects[RUN];
 };
 
@@ -174,6 +189,26 @@ static char *address(int page)
 	return heap + (page - WINDOW - THP) * PAGE_BYTES;
 }
 
+struct copy {
+	uint32_t size, flags, dst_ioas_id, src_ioas_id;
+	uint64_t length, dst_iova, src_iova;
+};
+
+static int copy_mapping(uint64_t from, uint64_t to, uint64_t len, bool writes)
+{
+	struct copy cmd = {
+		.size = sizeof(cmd),
+		.flags = MAP_FLAGS & ~(writes ? 0u : MAP_WRITEABLE),
+		.dst_ioas_id = (uint32_t)ioas,
+		.src_ioas_id = (uint32_t)ioas,
+		.length = len,
+		.dst_iova = to,
+		.src_iova = from,
+	};
+
+	return ioctl(context, IOAS_COPY, &cmd);
+}
+
 /* ---- objects ---- */
 
 static struct object *see(struct object *object)
@@ -222,6 +257,33 @@ static void put(int page, enum kind kind, struct object *object)
 	place->kind = kind;
 	place->prot = PROT_READ | PROT_WRITE;
 	place->birth = births++;
+	place->own = false;
+	place->locked = false;
+}
+
+/* A store, or a pin, gives the program a page of its own. */
+static void own_page(int page)
+{
+	struct place *place = &places[page];
+	const uint64_t tag = place->object->tag;
+
+	if (place->kind != COPY || place->own)
+		return;
+	replace(&place->object, fresh());
+	place->object->tag = tag;
+	place->own = true;
+}
+
+/* The program's view of a private page ends. */
+static void drop_page(int page)
+{
+	struct place *place = &places[page];
+
+	if (place->kind == PRIVATE)
+		replace(&place->object, fresh());
+	else if (place->kind == COPY)
+		replace(&place->object, of_file[place->offset]);
+	place->own = false;
 }
 
 static void clear(int page)
@@ -271,7 +333,8 @@ static bool is_one_mapping(int page, int count)
 {
 	for (int i = 1; i < count; i++) {
 		if (places[page + i].birth != places[page].birth + i ||
-		    places[page + i].prot != places[page].prot)
+		    places[page + i].prot != places[page].prot ||
+		    places[page + i].locked != places[page].locked)
 			return false;
 	}
 	return true;
@@ -296,14 +359,17 @@ static void step_anonymous(void)
 static void step_file(void)
 {
 	int count, page = some_run(&count, WINDOW), offset = below(FILE_PAGES - count + 1);
+	const bool copy = !below(3);
 
 	if (call(SYS_mmap, (long)address(page), count * PAGE_BYTES, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_FIXED, file_fd, offset * PAGE_BYTES) < 0)
+		 (copy ? MAP_PRIVATE : MAP_SHARED) | MAP_FIXED, file_fd, offset * PAGE_BYTES) < 0)
 		die("mmap of the file");
 	births += 2;
-	for (int i = 0; i < count; i++)
-		put(page + i, OF_FILE, of_file[offset + i]);
-	NOTE("mmap file %d+%d at %d", page, count, offset);
+	for (int i = 0; i < count; i++) {
+		put(page + i, copy ? COPY : OF_FILE, of_file[offset + i]);
+		places[page + i].offset = offset + i;
+	}
+	NOTE("mmap file%s %d+%d at %d", copy ? " privately" : "", page, count, offset);
 }
 
 static void step_attach(void)
@@ -352,41 +418,97 @@ static void step_unmap(void)
 	NOTE("munmap %d+%d", page, count);
 }
 
+/* The kernel goes on to the first mapping that is locked. */
 static void step_dontneed(void)
+{
+	int page, count, end;
+
+	if (!present_run(&page, &count))
+		return;
+	for (end = page; end < page + count && !places[end].locked; end++)
+		continue;
+	NOTE("DONTNEED %d+%d to %d", page, count, end);
+	if (!call(SYS_madvise, (long)address(page), count * PAGE_BYTES, MADV_DONTNEED, 0, 0, 0) !=
+	    (end == page + count))
+		die("MADV_DONTNEED");
+	for (int i = page; i < end; i++)
+		drop_page(i);
+}
+
+/* Guards that come and go: of private memory the pages do not come back. */
+static void step_guard(void)
 {
 	int page, count;
 
 	if (!present_run(&page, &count))
 		return;
-	if (call(SYS_madvise, (long)address(page), count * PAGE_BYTES, MADV_DONTNEED, 0, 0, 0))
-		die("MADV_DONTNEED");
 	for (int i = page; i < page + count; i++) {
-		if (places[i].kind == PRIVATE)
-			replace(&places[i].object, fresh());
+		if (places[i].locked || places[i].kind == OF_SEGMENT)
+			return;
 	}
-	NOTE("DONTNEED %d+%d", page, count);
+	NOTE("guards %d+%d", page, count);
+	if (call(SYS_madvise, (long)address(page), count * PAGE_BYTES, MADV_GUARD_INSTALL, 0, 0,
+		 0)) {
+		if (errno != EINVAL)
+			die("MADV_GUARD_INSTALL");
+		return;
+	}
+	if (call(SYS_madvise, (long)address(page), count * PAGE_BYTES, MADV_GUARD_REMOVE, 0, 0, 0))
+		die("MADV_GUARD_REMOVE");
+	for (int i = page; i < page + count; i++)
+		drop_page(i);
+}
+
+static void step_lock(void)
+{
+	const bool lock = !below(3);
+	int page, count;
+
+	if (!present_run(&page, &count) || page >= WINDOW)
+		return;
+	for (int i = page; i < page + count; i++) {
+		if (places[i].kind == COPY || places[i].prot != (PROT_READ | PROT_WRITE))
+			return;
+	}
+	NOTE("%s %d+%d", lock ? "mlock" : "munlock", page, count);
+	if (lock ? mlock(address(page), (size_t)count * PAGE_BYTES)
+		 : munlock(address(page), (size_t)count * PAGE_BYTES)) {
+		if (!lock || (errno != ENOMEM && errno != EPERM))
+			die("mlock");
+		(void)munlock(address(page), (size_t)count * PAGE_BYTES);
+	}
+	for (int i = page; i < page + count; i++)
+		places[i].locked = lock;
 }
 
 /* What is not pinned may be zeros from now on: it is written. */
 static void step_free(void)
 {
+	bool refused = false;
 	int page, count;
 
 	if (!present_run(&page, &count))
 		return;
 	for (int i = page; i < page + count; i++) {
-		if (places[i].kind != PRIVATE || places[i].prot != (PROT_READ | PROT_WRITE))
+		refused |= places[i].kind != PRIVATE || places[i].locked;
+		/* On a shared machine, nobody looks whether what is pinned is locked. */
+		if (places[i].prot != (PROT_READ | PROT_WRITE) ||
+		    (places[i].locked && places[i].object->pinned) ||
+		    (refused && (count > 1 || places[i].kind == COPY)))
 			return;
 	}
-	if (call(SYS_madvise, (long)address(page), count * PAGE_BYTES, MADV_FREE, 0, 0, 0))
+	NOTE("FREE %d+%d%s", page, count, refused ? ", refused" : "");
+	if (!call(SYS_madvise, (long)address(page), count * PAGE_BYTES, MADV_FREE, 0, 0, 0) ==
+	    refused)
 		die("MADV_FREE");
+	if (refused)
+		return;
 	for (int i = page; i < page + count; i++) {
 		struct object *object = places[i].object;
 
 		if (!object->pinned)
 			*(volatile uint64_t *)address(i) = object->tag = tags++;
 	}
-	NOTE("FREE %d+%d", page, count);
 }
 
 static void step_protect(void)
@@ -405,16 +527,22 @@ static void step_protect(void)
 	NOTE("mprotect %d+%d %d", page, count, prot);
 }
 
-/* The pages leave the file; its mappings have new ones. */
-static void leave_file(int first, int end)
+/* The pages leave the file; its mappings have new ones. A truncation takes copies away, too. */
+static void leave_file(int first, int end, bool truncation)
 {
 	for (int i = first; i < end; i++) {
 		struct object *old = of_file[i], *now = fresh();
 
 		see(now);
 		for (int page = 0; page < WINDOW; page++) {
-			if (places[page].kind == OF_FILE && places[page].object == old)
-				replace(&places[page].object, now);
+			struct place *place = &places[page];
+			const bool copy = place->kind == COPY && place->offset == i;
+
+			if ((place->kind == OF_FILE && place->object == old) ||
+			    (copy && (truncation || !place->own))) {
+				replace(&place->object, now);
+				place->own = false;
+			}
 		}
 		replace(&of_file[i], now);
 		lose(now);
@@ -430,7 +558,7 @@ static void step_truncate(void)
 	if (call(SYS_ftruncate, file_fd, pages * PAGE_BYTES, 0, 0, 0, 0) ||
 	    ftruncate(file_fd, FILE_PAGES * PAGE_BYTES))
 		die("ftruncate");
-	leave_file(pages, FILE_PAGES);
+	leave_file(pages, FILE_PAGES, true);
 	NOTE("ftruncate to %d", pages);
 }
 
@@ -441,7 +569,7 @@ static void step_punch(void)
 	if (call(SYS_fallocate, file_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		 page * PAGE_BYTES, count * PAGE_BYTES, 0, 0))
 		die("fallocate");
-	leave_file(page, page + count);
+	leave_file(page, page + count, false);
 	NOTE("hole %d+%d", page, count);
 }
 
@@ -450,13 +578,13 @@ static void step_remove(void)
 	int page, count;
 
 	if (!present_run(&page, &count) || places[page].kind != OF_FILE ||
-	    !(places[page].prot & PROT_WRITE))
+	    !(places[page].prot & PROT_WRITE) || places[page].locked)
 		return;
 	if (call(SYS_madvise, (long)address(page), PAGE_BYTES, MADV_REMOVE, 0, 0, 0))
 		die("MADV_REMOVE");
 	for (int i = 0; i < FILE_PAGES; i++) {
 		if (of_file[i] == places[page].object) {
-			leave_file(i, i + 1);
+			leave_file(i, i + 1, false);
 			break;
 		}
 	}
@@ -490,10 +618,13 @@ static void step_move(void)
 		put(to + i, from.kind, from.object);
 		places[to + i].prot = from.prot;
 		places[to + i].segment = from.segment;
-		places[to + i].offset = from.kind == OF_SEGMENT ? -1 : 0;
+		places[to + i].offset = from.kind == OF_SEGMENT ? -1 : from.offset;
+		places[to + i].own = from.own;
+		places[to + i].locked = from.locked;
 		if (keep) {
 			replace(&places[page + i].object, fresh());
 			places[page + i].birth = -2 - (births += 2);
+			places[page + i].locked = false;
 		}
 	}
 	if (!keep)
@@ -544,12 +675,32 @@ static void unpin(struct pin *pin)
 	pin->pages = 0;
 }
 
+static void add_object(struct pin *pin, struct object *object)
+{
+	pin->objects[pin->pages++] = see(object);
+	object->pinned++;
+}
+
+static int map_for(const struct pin *pin, int page, int count)
+{
+	struct ioas_map cmd = {
+		.size = sizeof(cmd),
+		.flags = MAP_FLAGS & ~(pin->writes ? 0u : MAP_WRITEABLE),
+		.ioas_id = (uint32_t)ioas,
+		.user_va = (uintptr_t)address(page),
+		.length = (uint64_t)count * PAGE_BYTES,
+		.iova = pin->iova,
+	};
+
+	return ioctl(context, IOMMU_IOAS_MAP, &cmd);
+}
+
 static void step_pin(void)
 {
 	const int number = below(PINS);
 	struct pin *pin = &pins[number];
 	int page, count, rc;
-	bool allowed = true;
+	bool allowed = true, copies = false;
 
 	if (pin->pages) {
 		unpin(pin);
@@ -558,16 +709,25 @@ static void step_pin(void)
 	}
 	if (!present_run(&page, &count))
 		return;
-	for (int i = page; i < page + count; i++)
-		allowed &= places[i].prot == (PROT_READ | PROT_WRITE);
-	pin->iova = 0x100000 + (uint64_t)number * RUN * PAGE_BYTES;
-	rc = map(address(page), (size_t)count * PAGE_BYTES, pin->iova);
-	NOTE("IOAS_MAP %d: %d+%d = %d", number, page, count, rc);
+	*pin = (struct pin){.iova = 0x100000 + (uint64_t)number * RUN * PAGE_BYTES,
+			    .first = page,
+			    .writes = below(4)};
+	pin->writable = pin->writes;
+	for (int i = page; i < page + count; i++) {
+		allowed &= (places[i].prot & (pin->writes ? PROT_WRITE : PROT_READ)) != 0;
+		copies |= places[i].kind == COPY;
+	}
+	/* How far it gets is not said. */
+	if (copies && !allowed)
+		return;
+	rc = map_for(pin, page, count);
+	NOTE("IOAS_MAP %d: %d+%d%s = %d", number, page, count, pin->writes ? "" : " for reading",
+	     rc);
 	if (!rc != allowed || (rc && errno != EFAULT))
 		die("IOAS_MAP");
 	for (int i = 0; !rc && i < count; i++) {
-		pin->objects[pin->pages++] = see(places[page + i].object);
-		pin->objects[i]->pinned++;
+		own_page(page + i);
+		add_object(pin, places[page + i].object);
 	}
 }
 
@@ -578,14 +738,82 @@ static void step_pin_file(void)
 
 	if (pin->pages)
 		return;
-	pin->iova = 0x100000 + (uint64_t)number * RUN * PAGE_BYTES;
+	*pin = (struct pin){.iova = 0x100000 + (uint64_t)number * RUN * PAGE_BYTES,
+			    .first = -1,
+			    .writes = true,
+			    .writable = true};
 	if (map_file(file_fd, RUN * PAGE_BYTES, pin->iova))
 		die("IOAS_MAP_FILE");
-	for (; pin->pages < RUN; pin->pages++) {
-		pin->objects[pin->pages] = see(of_file[pin->pages]);
-		pin->objects[pin->pages]->pinned++;
-	}
+	while (pin->pages < RUN)
+		add_object(pin, of_file[pin->pages]);
 	NOTE("IOAS_MAP_FILE %d", number);
+}
+
+/* A part of a mapping is mapped once more: the same pages, wherever they are now. */
+static void step_copy(void)
+{
+	const int from = below(PINS), to = below(PINS);
+	const struct pin *source = &pins[from];
+	struct pin *pin = &pins[to];
+	int first, count;
+
+	if (!source->pages || pin->pages)
+		return;
+	count = 1 + below(source->pages);
+	first = below(source->pages - count + 1);
+	*pin = (struct pin){.iova = 0x100000 + (uint64_t)to * RUN * PAGE_BYTES,
+			    .first = source->first < 0 ? -1 : source->first + first,
+			    .offset = source->offset + first,
+			    .writes = source->writes && below(2),
+			    .writable = source->writable};
+	if (copy_mapping(source->iova + (uint64_t)first * PAGE_BYTES, pin->iova,
+			 (uint64_t)count * PAGE_BYTES, pin->writes))
+		die("IOAS_COPY");
+	for (int i = 0; i < count; i++)
+		add_object(pin, source->objects[first + i]);
+	NOTE("IOAS_COPY %d: %d+%d to %d", from, first, count, to);
+}
+
+/* Whether the memory of @pin can be pinned as it is now. */
+static bool can_be_pinned(const struct pin *pin)
+{
+	for (int i = pin->first; pin->first >= 0 && i < pin->first + pin->pages; i++) {
+		if (places[i].kind == NOTHING ||
+		    !(places[i].prot & (pin->writable ? PROT_WRITE : PROT_READ)))
+			return false;
+	}
+	return true;
+}
+
+/* Without a page table nothing is pinned; the next one pins what is there then. */
+static void step_attach_again(void)
+{
+	struct vfio_device_detach {
+		uint32_t argsz, flags;
+	} detach = {.argsz = sizeof(detach)};
+	struct attach attach = {.argsz = sizeof(attach), .pt_id = (uint32_t)ioas};
+
+	if (below(20))
+		return;
+	for (int i = 0; i < PINS; i++) {
+		if (!can_be_pinned(&pins[i]))
+			return;
+	}
+	if (ioctl(device, DETACH_PT, &detach) || ioctl(device, ATTACH_PT, &attach))
+		die("detach and attach");
+	for (int number = 0; number < PINS; number++) {
+		struct pin *pin = &pins[number];
+
+		for (int i = 0; i < pin->pages; i++) {
+			if (pin->first >= 0)
+				own_page(pin->first + i);
+			pin->objects[i]->pinned--;
+			replace(&pin->objects[i], pin->first < 0 ? of_file[pin->offset + i]
+								 : places[pin->first + i].object);
+			pin->objects[i]->pinned++;
+		}
+	}
+	NOTE("detached and attached");
 }
 
 static void step_write(void)
@@ -594,8 +822,20 @@ static void step_write(void)
 
 	if (!present_run(&page, &count) || !(places[page].prot & PROT_WRITE))
 		return;
+	own_page(page);
 	*(volatile uint64_t *)address(page) = places[page].object->tag = tags++;
 	NOTE("the program writes %d", page);
+}
+
+static void step_write_file(void)
+{
+	const int page = below(FILE_PAGES);
+	const uint64_t tag = tags++;
+
+	if (pwrite(file_fd, &tag, sizeof(tag), (off_t)page * PAGE_BYTES) != sizeof(tag))
+		die("pwrite");
+	of_file[page]->tag = tag;
+	NOTE("the program writes page %d of the file", page);
 }
 
 static void check_page(int page)
@@ -634,7 +874,7 @@ static void step_dma_write(void)
 	int number, page;
 	uint64_t *bytes = (uint64_t *)(void *)scratch();
 
-	if (!some_pinned(&number, &page))
+	if (!some_pinned(&number, &page) || !pins[number].writes)
 		return;
 	*bytes = pins[number].objects[page]->tag = tags++;
 	transfer(SCRATCH_IOVA, EDU_MEMORY, sizeof(*bytes));
@@ -682,10 +922,12 @@ static void step_fork(void)
 }
 
 static void (*const steps[])(void) = {
-	step_anonymous, step_file,     step_attach,   step_detach,    step_unmap,     step_dontneed,
-	step_free,	step_protect,  step_truncate, step_punch,     step_remove,    step_move,
-	step_shrink,	step_break,    step_pin,      step_pin,	      step_pin_file,  step_write,
-	step_write,	step_read,     step_read,     step_dma_write, step_dma_write, step_dma_read,
+	step_anonymous, step_file,     step_attach,    step_detach,	  step_unmap,
+	step_dontneed,	step_free,     step_protect,   step_truncate,	  step_punch,
+	step_remove,	step_move,     step_shrink,    step_break,	  step_pin,
+	step_pin,	step_pin_file, step_copy,      step_attach_again, step_guard,
+	step_lock,	step_write,    step_write,     step_write_file,	  step_write_file,
+	step_read,	step_read,     step_dma_write, step_dma_write,	  step_dma_read,
 	step_dma_read,	step_dma_read, step_fork,
 };
 

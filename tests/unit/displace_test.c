@@ -19,8 +19,10 @@
 #include "kit.h"
 #include "mem/aside.h"
 #include "mem/displace.h"
+#include "mem/guard.h"
 #include "mem/self.h"
 #include "mem/source.h"
+#include "mem/view.h"
 
 enum {
 	SOURCES = 4
@@ -614,6 +616,32 @@ static void pins_go_where_the_program_moves_its_memory(void **state)
 	munmap(to, 4 * PAGE);
 }
 
+/* So DMA that goes on at once passes them. */
+static void rights_move_with_pinned_pages(void **state)
+{
+	struct scene f;
+	struct mem_source *source;
+	char *to = free_pages(4);
+	char byte = 0;
+
+	(void)state;
+	assert_int_equal(guard_install(), 0);
+	set_up(&f, 4);
+	source = source_of(&f, 0, 4);
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	assert_int_equal(view_restrict(addr(f.va), 4 * PAGE), 0);
+	assert_int_equal(mprotect(f.va, 4 * PAGE, PROT_NONE), 0);
+	move_to(f.va, 4, to);
+	assert_int_equal(view_copy(&byte, to + PAGE, 1), 0);
+	assert_int_equal(byte, 2);
+	assert_int_equal(mprotect(to, 4 * PAGE, PROT_READ | PROT_WRITE), 0);
+	view_forget(addr(to), 4 * PAGE);
+	assert_false(view_any());
+	mem_source_unpin(source, pages(0, 4));
+	mem_source_put(source);
+	munmap(to, 4 * PAGE);
+}
+
 static void moved_memory_is_found_where_it_is(void **state)
 {
 	struct scene f;
@@ -851,6 +879,7 @@ int main(void)
 		cmocka_unit_test(a_refused_mremap_moves_nothing),
 		cmocka_unit_test(pages_that_move_can_be_pinned_and_freed_meanwhile),
 		cmocka_unit_test(pages_move_only_when_no_dma_is_under_way),
+		cmocka_unit_test(rights_move_with_pinned_pages),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -313,7 +313,8 @@ static void note_growth(const struct request *request)
 		note_new(request->a + (long)from, (long)(to - from));
 }
 
-static long move(struct request *request)
+/* *@followed: the record of rights has been, too. */
+static long move(struct request *request, bool *followed)
 {
 	const long flags = request->d;
 	long rc;
@@ -328,7 +329,8 @@ static long move(struct request *request)
 		if (rc != -ENOMEM || !(flags & MREMAP_MAYMOVE))
 			return rc;
 	}
-	if (concerns_pinned(request))
+	*followed = concerns_pinned(request);
+	if (*followed)
 		return move_pinned(request);
 	rc = make(request);
 	if (rc >= 0 && !(flags & MREMAP_FIXED))
@@ -336,41 +338,24 @@ static long move(struct request *request)
 	return rc;
 }
 
-/* Records that what @request was made for is at @now. */
-static void follow_move(const struct request *request, uint64_t now)
+/* Records that what @request was made for is at @now; its rights are @followed already, or not. */
+static void follow_move(const struct request *request, uint64_t now, bool followed)
 {
 	const uint64_t old = (uint64_t)request->a, old_len = (uint64_t)request->b;
 	const uint64_t new_len = (uint64_t)request->c, kept = page_align(new_len);
 
 	if (request->d & MREMAP_FIXED)
 		mapping_remove(now, new_len);
-	if (now != old) {
+	if (now != old)
 		resident_forget(now, new_len);
-		view_forget(now, new_len);
+	if (now != old && !followed)
 		view_move(old, min_u64(old_len, new_len), now, new_len);
-		view_forget(old, old_len);
-	}
 	if (now != old || new_len > old_len)
 		mapping_copy(old, now, new_len);
 	if (now != old && !(request->d & MREMAP_DONTUNMAP))
 		mapping_remove(old, old_len);
 	else if (now == old && kept < old_len)
 		mapping_remove(old + kept, old_len - kept);
-}
-
-/* Whether the kernel looks at the memory at all: else it refuses with EINVAL. */
-static bool mremap_is_valid(const struct request *request)
-{
-	const uint64_t flags = (uint64_t)request->d;
-
-	if (flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
-		return false;
-	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE))
-		return false;
-	if ((flags & MREMAP_DONTUNMAP) && request->b != request->c)
-		return false;
-	return request->c && is_aligned((uint64_t)request->a, PAGE_SIZE) &&
-	       !((flags & MREMAP_FIXED) && !is_aligned((uint64_t)request->e, PAGE_SIZE));
 }
 
 /* The tail of what is to move is unmapped wherever the beginning goes: first, and in place. */
@@ -403,12 +388,15 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 	const uint64_t kept = page_align((uint64_t)new_len);
 	uint64_t from, to_end;
 	struct engine_call call;
+	bool followed = false;
 	long rc;
 
 	reached_forget((uint64_t)old, (uint64_t)old_len);
 	if (flags & MREMAP_FIXED)
 		reached_forget((uint64_t)to, (uint64_t)new_len);
-	if (engine_busy() || !mremap_is_valid(&request))
+	if (engine_busy() ||
+	    !displace_mremap_is_valid((uint64_t)old, (uint64_t)old_len, (uint64_t)new_len,
+				      (uint64_t)flags, (uint64_t)to))
 		return make(&request);
 	/* The kernel expands no mapping of a device's registers (VM_DONTEXPAND). */
 	if (kept > page_align((uint64_t)old_len) &&
@@ -424,12 +412,12 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 	settle_mappings(old, old_len);
 	if (flags & MREMAP_FIXED)
 		settle_mappings(to, new_len);
-	rc = move(&request);
+	rc = move(&request, &followed);
 	request.b = old_len;
 	if (rc >= 0 && (mapping_may_touch((uint64_t)old, (uint64_t)old_len) ||
 			mapping_may_touch((uint64_t)rc, (uint64_t)new_len) || view_any())) {
 		engine_enter(&call);
-		follow_move(&request, (uint64_t)rc);
+		follow_move(&request, (uint64_t)rc, followed);
 		engine_leave(&call);
 	}
 	return rc;
@@ -509,6 +497,7 @@ struct new_break {
 	long addr;
 	long result; /* the break afterwards */
 	bool by_libc;
+	bool refused; /* by the C library, which takes an address below the heap */
 };
 
 static long break_now(void)
@@ -521,12 +510,12 @@ static long set_break(void *arg)
 {
 	struct new_break *new = arg;
 
-	if (!new->by_libc)
-		new->result = SYS(SYS_brk, new->addr);
-	else if (REAL(brk)((void *)new->addr))
+	if (new->by_libc) {
+		new->refused = REAL(brk)((void *)new->addr) != 0;
 		new->result = break_now();
-	else
-		new->result = new->addr;
+	} else {
+		new->result = SYS(SYS_brk, new->addr);
+	}
 	return new->result == new->addr ? 0 : -ENOMEM;
 }
 
@@ -564,7 +553,7 @@ static int brk_by_libc(long addr)
 
 	move_break(&new);
 	errno = saved;
-	return new.result == addr ? 0 : (int)libc_result(-ENOMEM);
+	return new.refused ? (int)libc_result(-ENOMEM) : 0;
 }
 
 EXPORT int brk(void *addr)

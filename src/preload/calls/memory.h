@@ -57,6 +57,9 @@ long memory_ftruncate(long fd, long len);
 long memory_truncate(long path, long len);
 long memory_fallocate(long fd, long mode, long offset, long len);
 
+/* Whether @path is a file with pages, some of which may be pinned. */
+bool memory_may_leave(long dirfd, long path);
+
 /* O_TRUNC takes the file's pages away. */
 long memory_openat(long dirfd, long path, long flags, long mode);
 

@@ -71,10 +71,8 @@ static long drop_whole(struct advice *advice)
  */
 static bool may_be_locked(uint64_t addr, uint64_t len)
 {
-	static char page[2 * PAGE_SIZE];
-	const uint64_t inside = ((uint64_t)(uintptr_t)page + PAGE_MASK) & ~PAGE_MASK;
-
-	return give(addr, len, MADV_COLD) == -EINVAL && !give(inside, PAGE_SIZE, MADV_COLD);
+	/* Of no length it is refused only by a kernel that does not know it. */
+	return give(addr, len, MADV_COLD) == -EINVAL && !give(addr, 0, MADV_COLD);
 }
 
 /* Of private huge pages (of @size bytes), whole ones alone are dropped. */
@@ -113,13 +111,35 @@ static bool is_shared(uint64_t addr)
 	return true;
 }
 
+static int refuse_copy(const struct maps_copy *copy, void *arg)
+{
+	(void)copy;
+	(void)arg;
+	return -EINVAL;
+}
+
+/* Whether the kernel frees pages there: of private memory that is neither a file's nor locked. */
+static bool is_freeable(uint64_t addr, uint64_t len)
+{
+	int fd, rc = 0;
+
+	if (is_shared(addr) || may_be_locked(addr, len))
+		return false;
+	fd = sys_confined() ? -1 : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		rc = maps_visit_copies(fd, addr, addr + len, refuse_copy, NULL);
+		(void)sys_close(fd);
+	}
+	return rc != -EINVAL;
+}
+
 static long free_piece(uint64_t addr, uint64_t len, bool pinned, void *arg)
 {
 	struct advice *advice = arg;
 
 	if (!pinned)
 		return note_hole(advice, give(addr, len, advice->advice));
-	return is_shared(addr) ? -EINVAL : 0;
+	return is_freeable(addr, len) ? 0 : -EINVAL;
 }
 
 static long free_unpinned(struct advice *advice)

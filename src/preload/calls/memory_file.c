@@ -112,6 +112,14 @@ long memory_fallocate(long fd, long mode, long offset, long len)
 	return change_file(&request, &st, page_size(&fs), (uint64_t)offset, last + 1);
 }
 
+bool memory_may_leave(long dirfd, long path)
+{
+	struct stat st;
+
+	return is_of_interest() && !SYS(SYS_newfstatat, dirfd, path, &st, 0) &&
+	       S_ISREG(st.st_mode) && st.st_size;
+}
+
 long memory_openat(long dirfd, long path, long flags, long mode)
 {
 	struct request request = {

@@ -171,6 +171,22 @@ static FILE *open_node_stream(const struct path_at *at, const char *mode)
 	return fd < 0 ? NULL : stream_of(fd, mode);
 }
 
+/*
+ * What "w" takes away from the file @at is taken away now: the C library's own open() is not seen,
+ * and then finds the file empty.
+ */
+static void empty_for_stream(const struct path_at *at, const char *mode)
+{
+	const int flags = (stream_flags(mode) & ~O_CREAT) | O_TRUNC | O_CLOEXEC;
+	long fd;
+
+	if (mode[0] != 'w' || strchr(mode, 'x') || !memory_may_leave(at->dirfd, (long)at->path))
+		return;
+	fd = memory_openat(at->dirfd, (long)at->path, flags, 0);
+	if (fd >= 0)
+		SYS(SYS_close, fd);
+}
+
 static FILE *fopen_resolved(struct path_at *at, const char *mode)
 {
 	const int flags = stream_flags(mode);
@@ -185,6 +201,7 @@ static FILE *fopen_resolved(struct path_at *at, const char *mode)
 	fd = proc_open(at->given, flags);
 	if (fd >= 0)
 		return stream_of(fd, mode);
+	empty_for_stream(at, mode);
 	stream = REAL(fopen)(at->path, mode);
 	if (stream)
 		fd_opened(fileno(stream), path_hint_of(at));
@@ -207,6 +224,7 @@ EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream)
 	struct path_at at;
 
 	path_resolve(&at, AT_FDCWD, path, true);
+	empty_for_stream(&at, mode);
 	stream = REAL(freopen)(at.path, mode, stream);
 	if (stream)
 		fd_opened(fileno(stream), path_hint_of(&at));

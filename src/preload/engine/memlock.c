@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/sys.h"
 #include "mem/account.h"
+#include "mem/displace.h"
 #include "mem/self.h"
 #include "mem/user_share.h"
 #include "preload/engine/own_process.h"
@@ -48,6 +49,7 @@ static atomic_bool locks;
 void memlock_seen(void)
 {
 	atomic_store_explicit(&locks, true, memory_order_relaxed);
+	displace_note_locking();
 }
 
 /* Pages; none if the program has never locked any, or if /proc is out of reach. */
