@@ -46,6 +46,9 @@ size_t vfio_device_config_read(struct vfio_device *device, uint64_t off, void *b
 size_t vfio_device_config_write(struct vfio_device *device, uint64_t off, const void *buf,
 				size_t len);
 
+/* Its command register if it decodes all that it has, and may assert its line. */
+uint16_t vfio_device_decoding_command(const struct vfio_device *device);
+
 /* Its registers while it is not open, @len bytes, are @bytes. 0 or -ENOMEM. */
 int vfio_device_config_restore(struct vfio_device *device, const void *bytes, size_t len);
 

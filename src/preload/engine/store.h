@@ -20,4 +20,7 @@ int store_attribute(size_t index, const char *path, struct vfio_device *device,
 /* Takes what other processes have written to reset_method of @device. */
 void store_recall(struct vfio_device *device);
 
+/* The same of enable, which is read each time. */
+void store_recall_enables(struct vfio_device *device);
+
 #endif
