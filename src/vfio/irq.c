@@ -469,7 +469,13 @@ static int set_vectors(struct device_irqs *irqs, const struct irq_request *reque
 	int rc;
 
 	lock_assert_held(&irqs->set_lock);
-	if (first ? !end : end > irqs->vectors && request->index == IRQ_MSI)
+	/* As the kernel's allocation of vectors says, which VFIO asks for them [CONFIG-IRQ.6b]. */
+	if (first && !end)
+		return refuse_mistake(-ERANGE, "no vector is given to begin with");
+	if (first && request->no_messages)
+		return refuse_mistake(-EINVAL, "index %u cannot begin: %s", request->index,
+				      request->no_messages);
+	if (!first && end > irqs->vectors && request->index == IRQ_MSI)
 		return refuse_mistake(
 			-EINVAL,
 			"vectors %u to %u of index %u: %u are enabled, and MSI cannot have "

@@ -35,6 +35,9 @@ unsigned int vfio_device_known_resets(struct vfio_device *device);
 unsigned int vfio_device_reset_methods(struct vfio_device *device);
 void vfio_device_set_resets(struct vfio_device *device, unsigned int set);
 
+/* Whether MSI and MSI-X may begin: sysfs' file msi_bus. */
+void vfio_device_permit_messages(struct vfio_device *device, bool permitted);
+
 /* Resets the function, whoever uses it. 0, or -ENOTTY: no method is left. */
 int vfio_device_reset_function(struct vfio_device *device);
 

@@ -87,6 +87,7 @@ struct vfio_device {
 	_Atomic bool unbound;		/* from vfio-pci: no further file is opened */
 	_Atomic bool gone;		/* pulled out: nothing answers any more (presence.c) */
 	_Atomic unsigned int resets;	/* a set of enum pci_reset: what resets may use */
+	_Atomic bool no_messages;	/* sysfs' msi_bus is 0: MSI and MSI-X do not begin */
 	_Atomic bool low_power;		/* mapped BARs read it without the lock */
 	int wakeup_fd;			/* -1: none */
 	struct bar_exports exports;

@@ -137,11 +137,19 @@ static int store_flag(const struct write *write)
 	return keep(write, number ? "1\n" : "0\n");
 }
 
-static int store_privileged_flag(const struct write *write)
+static int store_msi_bus(const struct write *write)
 {
+	unsigned long number;
+	int rc;
+
 	if (!caller_capable(write->caller, CAP_SYS_ADMIN))
 		return -EPERM;
-	return store_flag(write);
+	if (parse_number(write->text, &number))
+		return -EINVAL;
+	rc = keep(write, number ? "1\n" : "0\n");
+	if (!rc)
+		vfio_device_permit_messages(write->device, number);
+	return rc;
 }
 
 static int store_numa_node(const struct write *write)
@@ -292,6 +300,8 @@ void store_recall(struct vfio_device *device)
 	if (entries_read(device, "reset_method", text, sizeof(text)) >= 0 &&
 	    !parse_methods(device, text, &set))
 		vfio_device_set_resets(device, set);
+	if (entries_read(device, "msi_bus", text, sizeof(text)) > 0)
+		vfio_device_permit_messages(device, text[0] != '0');
 }
 
 static unsigned int enables_of(struct vfio_device *device)
