@@ -237,6 +237,8 @@ struct answer answer_call(struct request *request)
 	case SYS_preadv2:
 	case SYS_pwritev2:
 		return answer_transfer(request);
+	case SYS_lseek:
+		return answer_seek(request);
 	case SYS_dup:
 #ifdef SYS_dup2
 	case SYS_dup2:

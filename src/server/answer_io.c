@@ -118,6 +118,28 @@ struct answer answer_transfer(struct request *request)
 	return answer_result(rc);
 }
 
+/* Files of sysfs that are open for writing; a device node is not seekable. */
+struct answer answer_seek(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	struct uiommufd_file *file;
+	struct node node;
+	struct stat st;
+	int64_t rc;
+
+	if (program_fd_stat(request, (int)args[0], &st))
+		return answer_by_kernel();
+	file = opened_find(&st, &node);
+	if (!file)
+		return answer_by_kernel();
+	if (!opened_is_shown_as(&st, &st))
+		st.st_size = 0;
+	rc = path_is_device(node) ? -ESPIPE
+				  : file_seek(file, st.st_size, (int64_t)args[1], (int)args[2]);
+	file_put(file);
+	return answer_result(rc);
+}
+
 /* ---- calls that are not about what is in the file ---- */
 
 static bool is_emulated(const struct request *request, uint64_t fd)

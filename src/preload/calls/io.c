@@ -250,25 +250,13 @@ EXPORT_ALIAS(__pread64_chk, __pread_chk);
 
 static int64_t emulated_seek(int fd, const struct description *desc, off_t offset, int whence)
 {
-	struct uiommufd_file *file = desc->file;
-	struct stat st;
-	int64_t base;
-	int64_t pos;
+	struct stat st = {.st_size = 0};
 
-	if (!(file->flags & FILE_SEEKABLE) || path_is_device(desc->node))
+	if (path_is_device(desc->node))
 		return -ESPIPE;
-	if (whence == SEEK_SET)
-		base = 0;
-	else if (whence == SEEK_CUR)
-		base = (int64_t)__atomic_load_n(&file->pos, __ATOMIC_RELAXED);
-	else if (whence == SEEK_END && SYS(SYS_fstat, fd, &st) == 0)
-		base = st.st_size;
-	else
+	if (whence == SEEK_END && SYS(SYS_fstat, fd, &st))
 		return -EINVAL;
-	if (__builtin_add_overflow(base, offset, &pos) || pos < 0)
-		return -EINVAL;
-	__atomic_store_n(&file->pos, (uint64_t)pos, __ATOMIC_RELAXED);
-	return pos;
+	return file_seek(desc->file, st.st_size, offset, whence);
 }
 
 EXPORT off_t lseek(int fd, off_t offset, int whence)
