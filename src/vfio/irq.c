@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "report/counts.h"
 #include "report/origin.h"
+#include "report/report.h"
 #include "trace/events.h"
 #include "vfio/eventfd.h"
 #include "vfio/irq_internal.h"
@@ -494,6 +495,28 @@ static int set_vectors(struct device_irqs *irqs, const struct irq_request *reque
 	return 0;
 }
 
+/* With --advice: who wants to end some vectors so has sent interrupts. */
+static void advise_on_simulation(const struct device_irqs *irqs, const struct irq_request *request)
+	REQUIRES(irqs->set_lock)
+{
+	struct report *report;
+	struct origin now;
+
+	lock_assert_held(&irqs->set_lock);
+	if (!report_advises() || data_type(request) != DATA_NONE || !request->count)
+		return;
+	origin_capture(&now);
+	report = report_begin("advice-interrupts-simulated", irqs->name);
+	report_headline(report,
+			"%s: DATA_NONE with count %u sends interrupts %u to %u as if the device "
+			"had, and ends none: only count 0 ends %s",
+			irqs->name, request->count, request->start,
+			request->start + request->count - 1,
+			request->index == IRQ_MSI ? "MSI" : "MSI-X");
+	report_origin(report, "caller", &now, "called");
+	report_end(report);
+}
+
 static int msi_trigger(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
@@ -510,6 +533,7 @@ static int msi_trigger(struct device_irqs *irqs, const struct irq_request *reque
 		return set_vectors(irqs, request);
 	if (!active)
 		return refuse_inactive(request);
+	advise_on_simulation(irqs, request);
 	lock_acquire(&irqs->lock);
 	for (unsigned int i = 0; i < request->count; i++)
 		if (request_acts(request, i))
