@@ -18,6 +18,7 @@
 #include "report/report.h"
 #include "trace/events.h"
 #include "vfio/eventfd.h"
+#include "vfio/eventfd_held.h"
 #include "vfio/irq_internal.h"
 
 enum {
@@ -395,11 +396,29 @@ static int intx_trigger(struct device_irqs *irqs, const struct irq_request *requ
 	return 0;
 }
 
-static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *request, bool masked)
+/* The eventfd of @request becomes the one that unmasks INTx [CONFIG-IRQ.5]. */
+static int intx_set_unmask_fd(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
 	int fd, rc;
 
+	lock_assert_held(&irqs->set_lock);
+	rc = take_fd(request, 0, &fd);
+	if (rc)
+		return rc;
+	if (fd >= 0 && irqs->unmask.running && eventfd_is_held(request->caller, irqs->unmask.fd))
+		rc = refuse_mistake(-EBUSY, "an eventfd that unmasks INTx is set already, and not "
+					    "closed: -1 removes it");
+	else
+		rc = irqs_set_unmask_fd(irqs, fd);
+	if (rc)
+		eventfd_drop(fd);
+	return rc;
+}
+
+static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *request, bool masked)
+	REQUIRES(irqs->set_lock)
+{
 	lock_assert_held(&irqs->set_lock);
 	if (irqs->active != IRQ_INTX)
 		return refuse_inactive(request);
@@ -408,13 +427,7 @@ static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *r
 	if (data_type(request) == DATA_EVENTFD) {
 		if (masked)
 			return refuse(-ENOTTY, "an eventfd can unmask INTx, and not mask it");
-		rc = take_fd(request, 0, &fd);
-		if (rc)
-			return rc;
-		rc = irqs_set_unmask_fd(irqs, fd);
-		if (rc)
-			eventfd_drop(fd);
-		return rc;
+		return intx_set_unmask_fd(irqs, request);
 	}
 	if (request_acts(request, 0)) {
 		lock_acquire(&irqs->lock);

@@ -107,7 +107,7 @@ void vfio_irqs_destroy(struct device_irqs *irqs);
 
 /*
  * SET_IRQS. 0; -ENOTTY: the index does not have the action; -EINVAL; -ERANGE: no vectors to begin
- * with; -EBADF, -EMFILE: an eventfd; -ENOMEM.
+ * with; -EBADF, -EMFILE, -EBUSY: an eventfd; -ENOMEM.
  */
 int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request);
 

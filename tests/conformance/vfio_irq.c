@@ -349,6 +349,30 @@ static void intx_enabled_under_intx_disable_starts_masked(void **state)
 	edu_write(t->device, EDU_IRQ_ACK, 1);
 }
 
+/* The kernel hears of the last copy that is closed; another descriptor of the same counts. */
+static void a_second_unmask_eventfd_is_EBUSY_until_the_first_is_closed(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd(), second = new_eventfd(), first = eventfd(0, EFD_CLOEXEC);
+	int copy = dup(first);
+	uint64_t one = 1;
+
+	need_edu(t);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, INTX, EVENTFD | UNMASK, 1, first);
+	expect_set(EBUSY, t, INTX, EVENTFD | UNMASK, 1, second);
+	expect_set(EBUSY, t, INTX, EVENTFD | UNMASK, 1, first);
+	close(first);
+	expect_set(EBUSY, t, INTX, EVENTFD | UNMASK, 1, second);
+	close(copy);
+	expect_set(0, t, INTX, EVENTFD | UNMASK, 1, second);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_equal(signals(fd), 1);
+	expect_equal(write(second, &one, sizeof(one)), sizeof(one));
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+}
+
 /* ---- MSI ---- */
 
 static void msi_that_is_not_active_is_EINVAL(void **state)
@@ -609,6 +633,8 @@ int vfio_irq(void)
 		CASE(bound, intx_enabled_under_intx_disable_starts_masked,
 		     "CONFIG-INTX.2, CONFIG-COMMAND.5"),
 		CASE(bound, intx_is_unmasked_by_an_eventfd, "PCI-IRQ-ACTIONS.2"),
+		CASE(bound, a_second_unmask_eventfd_is_EBUSY_until_the_first_is_closed,
+		     "CONFIG-IRQ.5"),
 		CASE(bound, msi_that_is_not_active_is_EINVAL, "PCI-IRQ-ACTIONS.3"),
 		CASE(bound, msi_is_enabled_simulated_and_disabled, "PCI-IRQ-ACTIONS.3"),
 		CASE(bound, msi_vectors_are_replaced_and_removed, "PCI-IRQ-ACTIONS.3"),
