@@ -17,6 +17,7 @@
 #include "base/caller.h"
 #include "base/file_transfer.h"
 #include "base/log.h"
+#include "server/answer_memory.h"
 #include "server/filter.h"
 #include "server/opened.h"
 #include "server/program_fd.h"
@@ -138,6 +139,27 @@ struct answer answer_seek(struct request *request)
 				  : file_seek(file, st.st_size, (int64_t)args[1], (int)args[2]);
 	file_put(file);
 	return answer_result(rc);
+}
+
+/* Of a file of sysfs they do nothing. Others are sockets, of which the kernel says EINVAL. */
+struct answer answer_contents(struct request *request)
+{
+	const bool cuts = request->call->data.nr == SYS_ftruncate;
+	struct uiommufd_file *file;
+	struct node node;
+	struct stat st;
+	bool of_sysfs;
+
+	if (program_fd_stat(request, (int)request->call->data.args[0], &st))
+		return answer_by_kernel();
+	file = opened_find(&st, &node);
+	if (!file)
+		return cuts ? answer_cut(request) : answer_by_kernel();
+	of_sysfs = node.kind != NODE_NONE && !path_is_device(node);
+	file_put(file);
+	if (!of_sysfs)
+		return answer_by_kernel();
+	return answer_result(cuts && !opened_may(&st, true) ? -EINVAL : 0);
 }
 
 /* ---- calls that are not about what is in the file ---- */

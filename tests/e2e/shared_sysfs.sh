@@ -66,6 +66,9 @@ try:
     os.truncate('$device/power', 0)
 except OSError as error:
     print(errno.errorcode[error.errno])"
+check what_is_written_can_be_synced prints "None None None vfio-pci" python "
+fd = os.open('$device/driver_override', os.O_RDWR)
+print(os.fsync(fd), os.fdatasync(fd), os.ftruncate(fd, 0), os.read(fd, 99).decode().strip())"
 check a_bar_is_mapped_from_its_file prints 0x10000ed python "
 fd = os.open('$device/resource0', os.O_RDWR)
 with open('$device/enable', 'w') as file:

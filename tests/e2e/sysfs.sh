@@ -93,6 +93,8 @@ root && check an_enabled_device_has_a_driver fails "Device or resource busy" "ec
 check a_uevent_has_an_action fails "Invalid argument" "echo nothing >$device/uevent"
 check a_uevent_can_be_asked_for shell "echo change >$device/uevent"
 
+check what_is_open_for_reading_is_not_cut fails "Invalid argument" "python3 -c 'import os; os.ftruncate(os.open(\"$device/config\", os.O_RDONLY), 0)'"
+
 # A program that the shell has opened the file for, and that writes through a stream or not.
 check a_program_writes_to_its_output prints uio shell "cd $device && /bin/echo uio >driver_override && cat driver_override"
 check a_program_that_copies_writes_to_its_output prints uio shell "cd $device && echo uio >'$scratch/name' && cat '$scratch/name' >driver_override && cat driver_override"

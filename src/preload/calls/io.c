@@ -298,16 +298,19 @@ static bool has_no_contents(int fd)
 
 /*
  * Whether @fd is emulated; then *@result is that of a call that writes contents back or cuts them
- * off: of a file of sysfs it does nothing, of another it fails.
+ * off (@cuts): of a file of sysfs it does nothing, of another it fails.
  */
-static bool without_contents(int fd, int *result)
+static bool without_contents(int fd, bool cuts, int *result)
 {
 	struct engine_call call;
 	struct description *desc = engine_enter_fd(&call, fd);
 
 	if (!desc)
 		return false;
-	*result = desc->node.kind == NODE_NONE || path_is_device(desc->node) ? -EINVAL : 0;
+	*result = desc->node.kind == NODE_NONE || path_is_device(desc->node) ||
+				  (cuts && desc->access == O_RDONLY)
+			  ? -EINVAL
+			  : 0;
 	engine_leave_fd(&call, desc);
 	return true;
 }
@@ -323,21 +326,21 @@ EXPORT int fsync(int fd)
 {
 	int result;
 
-	return without_contents(fd, &result) ? synced(result) : REAL(fsync)(fd);
+	return without_contents(fd, false, &result) ? synced(result) : REAL(fsync)(fd);
 }
 
 EXPORT int fdatasync(int fd)
 {
 	int result;
 
-	return without_contents(fd, &result) ? synced(result) : REAL(fdatasync)(fd);
+	return without_contents(fd, false, &result) ? synced(result) : REAL(fdatasync)(fd);
 }
 
 EXPORT int ftruncate(int fd, off_t len)
 {
 	int result;
 
-	if (!without_contents(fd, &result))
+	if (!without_contents(fd, true, &result))
 		result = (int)memory_ftruncate(fd, len);
 	return (int)libc_result(result);
 }
