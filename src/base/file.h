@@ -74,6 +74,12 @@ struct file_ops {
 			 size_t len, uint64_t *pos);
 
 	/*
+	 * lseek() of a file with rules of its own, whose position does not move. NULL: by
+	 * FILE_SEEKABLE.
+	 */
+	int64_t (*seek)(struct uiommufd_file *file, int64_t offset, int whence);
+
+	/*
 	 * What to map for mmap of @len bytes (whole pages) at @offset, with its @prot and @flags.
 	 * Fills *@map and counts the mapping as opened once. NULL: -ENODEV.
 	 */
@@ -91,7 +97,8 @@ struct file_ops {
 };
 
 enum file_flags {
-	FILE_SEEKABLE = 1, /* lseek, pread and pwrite work; without it they give ESPIPE */
+	/* pread, pwrite and, if it is no device node, lseek work; without it they are ESPIPE */
+	FILE_SEEKABLE = 1,
 };
 
 struct uiommufd_file {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/caller.h"
 #include "base/check.h"
@@ -54,4 +55,31 @@ ssize_t file_transfer_vector(struct uiommufd_file *file, struct uiommufd_caller 
 			break;
 	}
 	return done;
+}
+
+int64_t file_seek(struct uiommufd_file *file, int64_t size, int64_t offset, int whence)
+{
+	int64_t pos;
+
+	if (file->ops->seek)
+		return file->ops->seek(file, offset, whence);
+	if (!(file->flags & FILE_SEEKABLE))
+		return -ESPIPE;
+	switch (whence) {
+	case SEEK_SET:
+		pos = 0;
+		break;
+	case SEEK_CUR:
+		pos = (int64_t)__atomic_load_n(&file->pos, __ATOMIC_RELAXED);
+		break;
+	case SEEK_END:
+		pos = size;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (__builtin_add_overflow(pos, offset, &pos) || pos < 0)
+		return -EINVAL;
+	__atomic_store_n(&file->pos, (uint64_t)pos, __ATOMIC_RELAXED);
+	return pos;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What read(), write() and their relatives check before a file is asked, and how they go on. */
+/* What read(), write(), lseek() and their like check before a file is asked, and how they go on. */
 #ifndef BASE_FILE_TRANSFER_H
 #define BASE_FILE_TRANSFER_H
 
@@ -22,5 +22,11 @@ ssize_t file_transfer(struct uiommufd_file *file, struct uiommufd_caller *caller
  */
 ssize_t file_transfer_vector(struct uiommufd_file *file, struct uiommufd_caller *caller, bool write,
 			     uint64_t vector, uint64_t count, uint64_t *pos);
+
+/*
+ * lseek() of @file, which has @size bytes: the position, which it has from now on; -ESPIPE;
+ * -EINVAL.
+ */
+int64_t file_seek(struct uiommufd_file *file, int64_t size, int64_t offset, int whence);
 
 #endif

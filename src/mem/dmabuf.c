@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 #include <urcu/list.h>
 
 #include "base/alloc.h"
@@ -70,8 +71,26 @@ static void dmabuf_release(struct uiommufd_file *file)
 	alloc_free(dmabuf);
 }
 
+/* Programs ask for the size so. */
+static int64_t dmabuf_seek(struct uiommufd_file *file, int64_t offset, int whence)
+{
+	if (offset || (whence != SEEK_SET && whence != SEEK_END))
+		return -EINVAL;
+	return whence == SEEK_END ? (int64_t)dmabuf_of(file)->len : 0;
+}
+
+/* The exporters have no mapping for programs [DMABUF]. */
+static int dmabuf_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot,
+		       int flags, struct file_mapping *map)
+{
+	(void)file, (void)offset, (void)len, (void)prot, (void)flags, (void)map;
+	return -EINVAL;
+}
+
 static const struct file_ops dmabuf_file_ops = {
 	.name = "/dmabuf:",
+	.seek = dmabuf_seek,
+	.mmap = dmabuf_mmap,
 	.release = dmabuf_release,
 };
 

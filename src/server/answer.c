@@ -237,6 +237,8 @@ struct answer answer_call(struct request *request)
 	case SYS_preadv2:
 	case SYS_pwritev2:
 		return answer_transfer(request);
+	case SYS_lseek:
+		return answer_seek(request);
 	case SYS_dup:
 #ifdef SYS_dup2
 	case SYS_dup2:
@@ -281,7 +283,10 @@ struct answer answer_call(struct request *request)
 		return answer_memory(request);
 	case SYS_process_madvise:
 		return answer_process_advice(request);
+	case SYS_fsync:
+	case SYS_fdatasync:
 	case SYS_ftruncate:
+		return answer_contents(request);
 	case SYS_fallocate:
 		return answer_cut(request);
 	case SYS_fstat:

@@ -17,6 +17,7 @@
 #include "base/caller.h"
 #include "base/file_transfer.h"
 #include "base/log.h"
+#include "server/answer_memory.h"
 #include "server/filter.h"
 #include "server/opened.h"
 #include "server/program_fd.h"
@@ -116,6 +117,49 @@ struct answer answer_transfer(struct request *request)
 	opened_settle(transfer.caller);
 	file_put(transfer.file);
 	return answer_result(rc);
+}
+
+/* Files of sysfs that are open for writing; a device node is not seekable. */
+struct answer answer_seek(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	struct uiommufd_file *file;
+	struct node node;
+	struct stat st;
+	int64_t rc;
+
+	if (program_fd_stat(request, (int)args[0], &st))
+		return answer_by_kernel();
+	file = opened_find(&st, &node);
+	if (!file)
+		return answer_by_kernel();
+	if (!opened_is_shown_as(&st, &st))
+		st.st_size = 0;
+	rc = path_is_device(node) ? -ESPIPE
+				  : file_seek(file, st.st_size, (int64_t)args[1], (int)args[2]);
+	file_put(file);
+	return answer_result(rc);
+}
+
+/* Of a file of sysfs they do nothing. Others are sockets, of which the kernel says EINVAL. */
+struct answer answer_contents(struct request *request)
+{
+	const bool cuts = request->call->data.nr == SYS_ftruncate;
+	struct uiommufd_file *file;
+	struct node node;
+	struct stat st;
+	bool of_sysfs;
+
+	if (program_fd_stat(request, (int)request->call->data.args[0], &st))
+		return answer_by_kernel();
+	file = opened_find(&st, &node);
+	if (!file)
+		return cuts ? answer_cut(request) : answer_by_kernel();
+	of_sysfs = node.kind != NODE_NONE && !path_is_device(node);
+	file_put(file);
+	if (!of_sysfs)
+		return answer_by_kernel();
+	return answer_result(cuts && !opened_may(&st, true) ? -EINVAL : 0);
 }
 
 /* ---- calls that are not about what is in the file ---- */

@@ -7,6 +7,9 @@
 
 /* Context: as answer_call(). Each leaves calls for which it has no answer to the kernel. */
 struct answer answer_transfer(struct request *request);
+struct answer answer_seek(struct request *request);
+/* fsync, fdatasync and ftruncate. */
+struct answer answer_contents(struct request *request);
 struct answer answer_dup(struct request *request);
 struct answer answer_splice(struct request *request);
 struct answer answer_epoll(struct request *request);

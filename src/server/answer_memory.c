@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "mem/maps.h"
 #include "mem/process_memory.h"
+#include "server/filter.h"
 #include "server/mapped.h"
 #include "server/opened.h"
 #include "server/traced_call.h"
@@ -336,9 +337,11 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call)
 	case SYS_remap_file_pages:
 	case SYS_madvise:
 	case SYS_process_madvise:
-	case SYS_ftruncate:
 	case SYS_fallocate:
 		return !displace_possible();
+	case SYS_ftruncate:
+		return !displace_possible() && (call->data.args[0] < FILTER_FIRST_FD ||
+						call->data.args[0] > FILTER_LAST_FD);
 	default:
 		return false;
 	}

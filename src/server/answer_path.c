@@ -404,6 +404,9 @@ bool answer_exec(struct request *request, struct answer *answer)
 struct answer answer_truncate(struct request *request, uint64_t path)
 {
 	struct union_path at;
+	struct answer answer;
+	const char *name;
+	struct stat st;
 
 	if (!answer_path_resolve(request, AT_FDCWD, path, true, &at))
 		return answer_cut_path(request, AT_FDCWD, path, request->call->data.args[1], true);
@@ -411,7 +414,15 @@ struct answer answer_truncate(struct request *request, uint64_t path)
 		return answer_by_kernel();
 	if (at.kind == UNION_MISSING)
 		return answer_result(at.error);
-	return answer_result(path_is_device(at.node) ? -EINVAL : -EACCES);
+	if (path_is_device(at.node))
+		return answer_result(-EINVAL);
+	name = answer_path_name(&at, &answer);
+	if (!name)
+		return answer;
+	if (stat(name, &st) || faccessat(AT_FDCWD, name, W_OK, 0))
+		return answer_result(-errno);
+	/* Files of sysfs have no length. */
+	return answer_result(S_ISDIR(st.st_mode) ? -EISDIR : 0);
 }
 
 struct answer answer_access(struct request *request, int dirfd, uint64_t path, int mode, int flags)

@@ -75,10 +75,17 @@ static bool names_device(const struct request *request, int fd, const struct sta
 	return inside && path_is_device(*node);
 }
 
-/* @fd may be a file of sysfs of the shadow root, or a copy of what one shows (files_show()). */
-static bool is_of_sysfs(const struct request *request, int fd, struct stat *st)
+/* Whether what the kernel calls @name is a copy of what a file of sysfs shows (files_show()). */
+static bool is_shown(const char *name)
 {
 	static const char copy[] = "/memfd:" FILES_SHOWN;
+
+	return strncmp(name, copy, sizeof(copy) - 1) == 0;
+}
+
+/* @fd may be a file of sysfs of the shadow root, or a copy of what one shows. */
+static bool is_of_sysfs(const struct request *request, int fd, struct stat *st)
+{
 	char name[PATH_MAX];
 	const char *inside;
 	uint64_t size;
@@ -88,7 +95,7 @@ static bool is_of_sysfs(const struct request *request, int fd, struct stat *st)
 	    program_fd_name(request, fd, name) <= 0)
 		return false;
 	inside = union_strip(name);
-	if (!inside && strncmp(name, copy, sizeof(copy) - 1) != 0)
+	if (!inside && !is_shown(name))
 		return false;
 	if (inside && !path_size(inside, st->st_mode, &size))
 		return false;
@@ -246,9 +253,23 @@ struct answer answer_statfs(struct request *request, uint64_t path, uint64_t out
 
 struct answer answer_fstatfs(struct request *request, int fd, uint64_t out)
 {
+	struct uiommufd_file *file;
+	struct node node;
 	char name[PATH_MAX];
 	const char *inside;
 
-	inside = program_fd_name(request, fd, name) > 0 ? union_strip(name) : NULL;
+	/* A socket stands for an open file of the machine. */
+	file = program_fd_file(request, fd, &node);
+	if (file) {
+		file_put(file);
+		if (node.kind == NODE_NONE)
+			return answer_by_kernel();
+		return write_statfs(request, "/", path_is_device(node) ? "/dev" : "/sys", out);
+	}
+	if (program_fd_name(request, fd, name) <= 0)
+		return answer_by_kernel();
+	if (is_shown(name))
+		return write_statfs(request, "/", "/sys", out);
+	inside = union_strip(name);
 	return inside ? write_statfs(request, name, inside, out) : answer_by_kernel();
 }

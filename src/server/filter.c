@@ -136,6 +136,7 @@ static const struct numbered {
 	{SYS_fcntl, {0, 0}},	   {SYS_splice, {0, 2}},     {SYS_sendfile, {0, 1}},
 	{SYS_epoll_ctl, {2, 2}},   {SYS_shutdown, {0, 0}},   {SYS_getsockname, {0, 0}},
 	{SYS_getpeername, {0, 0}}, {SYS_getsockopt, {0, 0}}, {SYS_setsockopt, {0, 0}},
+	{SYS_lseek, {0, 0}},	   {SYS_fsync, {0, 0}},	     {SYS_fdatasync, {0, 0}},
 #ifdef SYS_dup2
 	{SYS_dup2, {0, 0}},
 #endif

@@ -313,7 +313,7 @@ int show_irq(struct vfio_device *device, char *text)
 
 int show_enable(struct vfio_device *device, char *text)
 {
-	return print(text, "%d\n", vfio_device_is_enabled(device));
+	return print(text, "%u\n", vfio_device_enables(device) + vfio_device_is_enabled(device));
 }
 
 int show_power_state(struct vfio_device *device, char *text)
@@ -321,8 +321,8 @@ int show_power_state(struct vfio_device *device, char *text)
 	static const char *const states[] = {"D0", "D1", "D2", "D3hot"};
 	const unsigned int pm = find_cap(device, PCI_CAP_ID_PM);
 
-	/* The kernel does not know what a driver has left. */
-	if (!vfio_device_is_bound(device))
+	/* The kernel does not know what a driver has left, and what it has enabled is awake. */
+	if (!vfio_device_is_bound(device) && !vfio_device_enables(device))
 		return print(text, "unknown\n");
 	return print(text, "%s\n",
 		     pm ? states[get(device, pm + PCI_PM_CTRL, 1) & PCI_PM_CTRL_STATE_MASK] : "D0");

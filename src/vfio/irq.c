@@ -15,8 +15,10 @@
 #include "base/log.h"
 #include "report/counts.h"
 #include "report/origin.h"
+#include "report/report.h"
 #include "trace/events.h"
 #include "vfio/eventfd.h"
+#include "vfio/eventfd_held.h"
 #include "vfio/irq_internal.h"
 
 enum {
@@ -394,11 +396,29 @@ static int intx_trigger(struct device_irqs *irqs, const struct irq_request *requ
 	return 0;
 }
 
-static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *request, bool masked)
+/* The eventfd of @request becomes the one that unmasks INTx [CONFIG-IRQ.5]. */
+static int intx_set_unmask_fd(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
 	int fd, rc;
 
+	lock_assert_held(&irqs->set_lock);
+	rc = take_fd(request, 0, &fd);
+	if (rc)
+		return rc;
+	if (fd >= 0 && irqs->unmask.running && eventfd_is_held(request->caller, irqs->unmask.fd))
+		rc = refuse_mistake(-EBUSY, "an eventfd that unmasks INTx is set already, and not "
+					    "closed: -1 removes it");
+	else
+		rc = irqs_set_unmask_fd(irqs, fd);
+	if (rc)
+		eventfd_drop(fd);
+	return rc;
+}
+
+static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *request, bool masked)
+	REQUIRES(irqs->set_lock)
+{
 	lock_assert_held(&irqs->set_lock);
 	if (irqs->active != IRQ_INTX)
 		return refuse_inactive(request);
@@ -407,13 +427,7 @@ static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *r
 	if (data_type(request) == DATA_EVENTFD) {
 		if (masked)
 			return refuse(-ENOTTY, "an eventfd can unmask INTx, and not mask it");
-		rc = take_fd(request, 0, &fd);
-		if (rc)
-			return rc;
-		rc = irqs_set_unmask_fd(irqs, fd);
-		if (rc)
-			eventfd_drop(fd);
-		return rc;
+		return intx_set_unmask_fd(irqs, request);
 	}
 	if (request_acts(request, 0)) {
 		lock_acquire(&irqs->lock);
@@ -469,7 +483,13 @@ static int set_vectors(struct device_irqs *irqs, const struct irq_request *reque
 	int rc;
 
 	lock_assert_held(&irqs->set_lock);
-	if (first ? !end : end > irqs->vectors && request->index == IRQ_MSI)
+	/* As the kernel's allocation of vectors says, which VFIO asks for them [CONFIG-IRQ.6b]. */
+	if (first && !end)
+		return refuse_mistake(-ERANGE, "no vector is given to begin with");
+	if (first && request->no_messages)
+		return refuse_mistake(-EINVAL, "index %u cannot begin: %s", request->index,
+				      request->no_messages);
+	if (!first && end > irqs->vectors && request->index == IRQ_MSI)
 		return refuse_mistake(
 			-EINVAL,
 			"vectors %u to %u of index %u: %u are enabled, and MSI cannot have "
@@ -488,6 +508,28 @@ static int set_vectors(struct device_irqs *irqs, const struct irq_request *reque
 	return 0;
 }
 
+/* With --advice: who wants to end some vectors so has sent interrupts. */
+static void advise_on_simulation(const struct device_irqs *irqs, const struct irq_request *request)
+	REQUIRES(irqs->set_lock)
+{
+	struct report *report;
+	struct origin now;
+
+	lock_assert_held(&irqs->set_lock);
+	if (!report_advises() || data_type(request) != DATA_NONE || !request->count)
+		return;
+	origin_capture(&now);
+	report = report_begin("advice-interrupts-simulated", irqs->name);
+	report_headline(report,
+			"%s: DATA_NONE with count %u sends interrupts %u to %u as if the device "
+			"had, and ends none: only count 0 ends %s",
+			irqs->name, request->count, request->start,
+			request->start + request->count - 1,
+			request->index == IRQ_MSI ? "MSI" : "MSI-X");
+	report_origin(report, "caller", &now, "called");
+	report_end(report);
+}
+
 static int msi_trigger(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
@@ -504,6 +546,7 @@ static int msi_trigger(struct device_irqs *irqs, const struct irq_request *reque
 		return set_vectors(irqs, request);
 	if (!active)
 		return refuse_inactive(request);
+	advise_on_simulation(irqs, request);
 	lock_acquire(&irqs->lock);
 	for (unsigned int i = 0; i < request->count; i++)
 		if (request_acts(request, i))

@@ -97,6 +97,7 @@ struct irq_request {
 	unsigned int start, count;
 	uint32_t flags; /* VFIO_IRQ_SET_... */
 	const void *data;
+	const char *no_messages; /* why MSI and MSI-X cannot begin now; NULL: they can */
 };
 
 /* 0 or -ENOMEM. @name is borrowed. */
@@ -105,8 +106,8 @@ int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model,
 void vfio_irqs_destroy(struct device_irqs *irqs);
 
 /*
- * SET_IRQS. 0; -ENOTTY: the index does not have the action; -EINVAL; -EBADF, -EMFILE: an eventfd;
- * -ENOMEM.
+ * SET_IRQS. 0; -ENOTTY: the index does not have the action; -EINVAL; -ERANGE: no vectors to begin
+ * with; -EBADF, -EMFILE, -EBUSY: an eventfd; -ENOMEM.
  */
 int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request);
 

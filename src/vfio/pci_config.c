@@ -352,6 +352,11 @@ static uint16_t power_state(const struct pci_config *config)
 	return get16(config->bytes, config->pm + PCI_PM_CTRL) & PCI_PM_CTRL_STATE_MASK;
 }
 
+bool pci_config_is_awake(const struct pci_config *config)
+{
+	return config->vanished || power_state(config) == PCI_D0;
+}
+
 void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, uint32_t len)
 {
 	const uint8_t *from = buf;

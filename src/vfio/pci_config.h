@@ -87,6 +87,9 @@ uint16_t pci_config_effective(const struct pci_config *config);
  */
 bool pci_config_set_power(struct pci_config *config, unsigned int state);
 
+/* Whether it is in D0, or not there to be asked. */
+bool pci_config_is_awake(const struct pci_config *config);
+
 /* Changes the power state to D0, like any reset. */
 void pci_config_wake(struct pci_config *config);
 

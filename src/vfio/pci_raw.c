@@ -68,6 +68,11 @@ void vfio_device_set_resets(struct vfio_device *device, unsigned int set)
 	atomic_store(&device->resets, set);
 }
 
+void vfio_device_permit_messages(struct vfio_device *device, bool permitted)
+{
+	atomic_store(&device->no_messages, !permitted);
+}
+
 int vfio_device_reset_function(struct vfio_device *device)
 {
 	if (!vfio_device_reset_methods(device))

@@ -35,6 +35,9 @@ unsigned int vfio_device_known_resets(struct vfio_device *device);
 unsigned int vfio_device_reset_methods(struct vfio_device *device);
 void vfio_device_set_resets(struct vfio_device *device, unsigned int set);
 
+/* Whether MSI and MSI-X may begin: sysfs' file msi_bus. */
+void vfio_device_permit_messages(struct vfio_device *device, bool permitted);
+
 /* Resets the function, whoever uses it. 0, or -ENOTTY: no method is left. */
 int vfio_device_reset_function(struct vfio_device *device);
 
@@ -45,6 +48,9 @@ int vfio_device_reset_function(struct vfio_device *device);
 size_t vfio_device_config_read(struct vfio_device *device, uint64_t off, void *buf, size_t len);
 size_t vfio_device_config_write(struct vfio_device *device, uint64_t off, const void *buf,
 				size_t len);
+
+/* Its command register if it decodes all that it has, and may assert its line. */
+uint16_t vfio_device_decoding_command(const struct vfio_device *device);
 
 /* Its registers while it is not open, @len bytes, are @bytes. 0 or -ENOMEM. */
 int vfio_device_config_restore(struct vfio_device *device, const void *bytes, size_t len);

@@ -19,6 +19,16 @@ bool vfio_device_is_enabled(const struct vfio_device *device)
 	return atomic_load(&device->enabled);
 }
 
+unsigned int vfio_device_enables(const struct vfio_device *device)
+{
+	return atomic_load(&device->enables);
+}
+
+void vfio_device_set_enables(struct vfio_device *device, unsigned int count)
+{
+	atomic_store(&device->enables, count);
+}
+
 bool vfio_device_is_gone(const struct vfio_device *device)
 {
 	return atomic_load(&device->gone);

@@ -22,6 +22,13 @@ bool vfio_device_is_bound(const struct vfio_device *device);
 bool vfio_device_is_enabled(const struct vfio_device *device);
 bool vfio_device_is_gone(const struct vfio_device *device);
 
+/*
+ * How often sysfs' file enable has enabled it, beside its driver. Only a count: what it decodes is
+ * in the command register.
+ */
+unsigned int vfio_device_enables(const struct vfio_device *device);
+void vfio_device_set_enables(struct vfio_device *device, unsigned int count);
+
 void vfio_device_bind_driver(struct vfio_device *device);
 void vfio_device_unbind_driver(struct vfio_device *device);
 

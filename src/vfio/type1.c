@@ -19,6 +19,7 @@
 #include "iommufd/entry/ctx_file.h"
 #include "iommufd/ioas/area.h"
 #include "iommufd/ioas/ioas_map.h"
+#include "iommufd/ioas/unmap_advice.h"
 #include "iommufd/object/ucmd.h"
 #include "vfio/type1_refusal.h"
 #include "vfio/vfio_internal.h"
@@ -424,14 +425,15 @@ static int settle_ends(struct type1 *type1, struct unmapping *unmapping, bool *n
 	return 0;
 }
 
-static int unmap(struct type1 *type1, struct unmapping *unmapping) REQUIRES(type1->lock)
+static int unmap(struct type1 *type1, struct unmapping *unmapping, bool *nothing)
+	REQUIRES(type1->lock)
 {
-	bool nothing = false;
 	int rc;
 
+	*nothing = false;
 	if (!(unmapping->flags & VFIO_DMA_UNMAP_FLAG_ALL)) {
-		rc = settle_ends(type1, unmapping, &nothing);
-		if (rc || nothing)
+		rc = settle_ends(type1, unmapping, nothing);
+		if (rc || *nothing)
 			return rc;
 	}
 	if (unmapping->flags & VFIO_DMA_UNMAP_FLAG_VADDR)
@@ -495,6 +497,7 @@ long type1_unmap_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64
 	const uint32_t others = VFIO_DMA_UNMAP_FLAG_ALL | VFIO_DMA_UNMAP_FLAG_VADDR;
 	struct vfio_iommu_type1_dma_unmap request;
 	struct unmapping unmapping = {.done = 0};
+	bool nothing;
 	int rc;
 
 	lock_assert_held(&type1->lock);
@@ -523,9 +526,11 @@ long type1_unmap_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64
 				      "the bitmap's pgsize 0x%" PRIx64 " is not a page, 0x%" PRIx64
 				      ", or dirty pages are not being logged",
 				      unmapping.bitmap.page_size, smallest_page(type1));
-	rc = unmap(type1, &unmapping);
+	rc = unmap(type1, &unmapping, &nothing);
 	if (rc)
 		return rc;
+	if (!unmapping.done && !nothing && !(request.flags & others))
+		advise_on_unmap_of_nothing(type1->ioas, "VFIO_IOMMU_UNMAP_DMA", unmapping.range);
 	request.size = unmapping.done;
 	return caller_write(caller, arg, &request, sizeof(request));
 }

@@ -384,8 +384,7 @@ static void reset_model(struct vfio_device *device, enum uiommufd_reset_kind kin
 	vfio_irqs_reset(&device->irqs);
 }
 
-/* What the command register is while the device is open: it decodes what it has [CONFIG-OPEN]. */
-static uint16_t open_command(const struct vfio_device *device)
+uint16_t vfio_device_decoding_command(const struct vfio_device *device)
 {
 	uint16_t command = pci_config_command(&device->config);
 
@@ -398,7 +397,13 @@ static uint16_t open_command(const struct vfio_device *device)
 	}
 	if (device->windows[PCI_ROM].size)
 		command |= PCI_COMMAND_MEMORY;
-	return command & (uint16_t) ~(PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+	return command & (uint16_t)~PCI_COMMAND_INTX_DISABLE;
+}
+
+/* What the command register is while the device is open: it decodes what it has [CONFIG-OPEN]. */
+static uint16_t open_command(const struct vfio_device *device)
+{
+	return vfio_device_decoding_command(device) & (uint16_t)~PCI_COMMAND_MASTER;
 }
 
 static void power_up(struct vfio_device *device, bool open)

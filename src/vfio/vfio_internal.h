@@ -83,9 +83,11 @@ struct vfio_device {
 	bool resettable;		/* alone: found out when the device is enabled */
 	_Atomic unsigned int files;	/* open files, of the cdev and from the group */
 	_Atomic bool enabled;		/* by the first of those that use it */
+	_Atomic unsigned int enables;	/* through sysfs, beside that (presence.h) */
 	_Atomic bool unbound;		/* from vfio-pci: no further file is opened */
 	_Atomic bool gone;		/* pulled out: nothing answers any more (presence.c) */
 	_Atomic unsigned int resets;	/* a set of enum pci_reset: what resets may use */
+	_Atomic bool no_messages;	/* sysfs' msi_bus is 0: MSI and MSI-X do not begin */
 	_Atomic bool low_power;		/* mapped BARs read it without the lock */
 	int wakeup_fd;			/* -1: none */
 	struct bar_exports exports;

@@ -131,6 +131,19 @@ static int element_size(uint32_t flags)
 	}
 }
 
+/* Why no message can be set up now [CONFIG-IRQ.6c]; NULL: it can. */
+static const char *why_no_messages(struct vfio_device *device)
+{
+	bool awake;
+
+	if (atomic_load(&device->no_messages))
+		return "sysfs' file msi_bus is 0";
+	lock_acquire(&device->lock);
+	awake = pci_config_is_awake(&device->config);
+	lock_release(&device->lock);
+	return awake ? NULL : "the device is in D3hot (PMCSR)";
+}
+
 static long set_irqs(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
 {
 	const size_t least = SIZE_TO(struct vfio_irq_set, count);
@@ -178,7 +191,8 @@ static long set_irqs(struct vfio_device *device, struct uiommufd_caller *caller,
 				       .start = head.start,
 				       .count = head.count,
 				       .flags = head.flags,
-				       .data = data};
+				       .data = data,
+				       .no_messages = why_no_messages(device)};
 	rc = vfio_irqs_set(&device->irqs, &request);
 out:
 	alloc_free(data);

@@ -349,6 +349,30 @@ static void intx_enabled_under_intx_disable_starts_masked(void **state)
 	edu_write(t->device, EDU_IRQ_ACK, 1);
 }
 
+/* The kernel hears of the last copy that is closed; another descriptor of the same counts. */
+static void a_second_unmask_eventfd_is_EBUSY_until_the_first_is_closed(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd(), second = new_eventfd(), first = eventfd(0, EFD_CLOEXEC);
+	int copy = dup(first);
+	uint64_t one = 1;
+
+	need_edu(t);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, INTX, EVENTFD | UNMASK, 1, first);
+	expect_set(EBUSY, t, INTX, EVENTFD | UNMASK, 1, second);
+	expect_set(EBUSY, t, INTX, EVENTFD | UNMASK, 1, first);
+	close(first);
+	expect_set(EBUSY, t, INTX, EVENTFD | UNMASK, 1, second);
+	close(copy);
+	expect_set(0, t, INTX, EVENTFD | UNMASK, 1, second);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_equal(signals(fd), 1);
+	expect_equal(write(second, &one, sizeof(one)), sizeof(one));
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+}
+
 /* ---- MSI ---- */
 
 static void msi_that_is_not_active_is_EINVAL(void **state)
@@ -408,6 +432,49 @@ static void a_descriptor_that_is_no_eventfd_removes_the_vector(void **state)
 	expect_true(do_ioctl(t->device, VFIO_DEVICE_SET_IRQS, &set) < 0);
 	expect_set(0, t, MSI, NONE | TRIGGER, 1, 0);
 	expect_true(stays_quiet(fd));
+}
+
+static void msi_does_not_begin_without_a_vector(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	need_vectors(t, MSI);
+	expect_set(ERANGE, t, MSI, EVENTFD | TRIGGER, 0, 0);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 0, 0);
+	expect_set(0, t, MSI, NONE | TRIGGER, 1, 0);
+	expect_equal(signals(fd), 1);
+}
+
+/* The offset of the capability @id. */
+static uint32_t find_cap(int device, uint32_t id)
+{
+	uint32_t cap = config_read(device, 0x34, 1);
+
+	while (cap && config_read(device, cap, 1) != id)
+		cap = config_read(device, cap + 1, 1);
+	return cap;
+}
+
+static void msi_does_not_begin_in_D3hot(void **state)
+{
+	struct fixture *t = fixture(state);
+	uint32_t pm = find_cap(t->device, 1);
+	int fd = new_eventfd();
+
+	need_vectors(t, MSI);
+	if (!pm)
+		skip_test("the device has no power management");
+	config_write(t->device, pm + 4, 2, 3);
+	expect_set(EINVAL, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	config_write(t->device, pm + 4, 2, 0);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	config_write(t->device, pm + 4, 2, 3);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, MSI, NONE | TRIGGER, 1, 0);
+	expect_equal(signals(fd), 1);
+	config_write(t->device, pm + 4, 2, 0);
 }
 
 static void one_type_of_interrupt_is_active_at_a_time(void **state)
@@ -566,10 +633,14 @@ int vfio_irq(void)
 		CASE(bound, intx_enabled_under_intx_disable_starts_masked,
 		     "CONFIG-INTX.2, CONFIG-COMMAND.5"),
 		CASE(bound, intx_is_unmasked_by_an_eventfd, "PCI-IRQ-ACTIONS.2"),
+		CASE(bound, a_second_unmask_eventfd_is_EBUSY_until_the_first_is_closed,
+		     "CONFIG-IRQ.5"),
 		CASE(bound, msi_that_is_not_active_is_EINVAL, "PCI-IRQ-ACTIONS.3"),
 		CASE(bound, msi_is_enabled_simulated_and_disabled, "PCI-IRQ-ACTIONS.3"),
 		CASE(bound, msi_vectors_are_replaced_and_removed, "PCI-IRQ-ACTIONS.3"),
 		CASE(bound, a_descriptor_that_is_no_eventfd_removes_the_vector, "PCI-IRQ"),
+		CASE(bound, msi_does_not_begin_without_a_vector, "CONFIG-IRQ.6b"),
+		CASE(bound, msi_does_not_begin_in_D3hot, "CONFIG-IRQ.6c"),
 		CASE(bound, one_type_of_interrupt_is_active_at_a_time,
 		     "PCI-IRQ-ACTIONS.1, CONFIG-IRQ.2"),
 		CASE(bound, the_device_sends_msi, "PCI-IRQ"),

@@ -190,6 +190,25 @@ static void a_mapping_does_not_grow(void)
 	munmap(whole, PAGE);
 }
 
+static void registers_take_no_advice_for_memory(void)
+{
+	static const int refused[] = {MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_DOFORK,
+				      MADV_DODUMP};
+	char *area =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(mmap(area + PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, device, 0) == area + PAGE);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		CHECK(madvise(area + PAGE, PAGE, refused[i]) < 0 && errno == EINVAL);
+	area[0] = 1;
+	CHECK(madvise(area, 2 * PAGE, MADV_DONTNEED) < 0 && errno == EINVAL);
+	CHECK(area[0] == 0); /* what is below the registers is done */
+	CHECK(madvise(area + PAGE, PAGE, MADV_DONTFORK) == 0);
+	CHECK(madvise(area + PAGE, PAGE, MADV_DONTDUMP) == 0);
+	CHECK(*(volatile uint32_t *)(area + PAGE) == IDENTIFICATION);
+	munmap(area, 2 * PAGE);
+}
+
 static void registers_are_left_out_of_locked_memory(void)
 {
 	char *area =
@@ -363,6 +382,7 @@ int main(void)
 		TEST(a_mapping_stays_through_a_reset),
 		TEST(a_part_may_be_mapped_moved_and_unmapped),
 		TEST(a_mapping_does_not_grow),
+		TEST(registers_take_no_advice_for_memory),
 		TEST(registers_are_left_out_of_locked_memory),
 		TEST(what_cannot_be_mapped_is_EINVAL),
 		TEST(without_memory_decoding_an_access_is_SIGBUS),

@@ -241,6 +241,28 @@ def nodes_are_made_and_removed_for_who_watches():
     groups.end()
 
 
+def what_sysfs_enables_counts_beside_the_driver():
+    write(f"{DRIVER}/unbind", BDF)
+    write(f"{DEVICE}/enable", "1")
+    write(f"{DRIVER}/bind", BDF)
+    holder = Holder()
+    assert read(f"{DEVICE}/enable") == "2"
+    holder.end()
+    assert read(f"{DEVICE}/enable") == "1"
+
+
+def messages_do_not_begin_while_sysfs_forbids_them():
+    """[CONFIG-IRQ.6c], [SYSFS-WRITE.7]"""
+    write(f"{DEVICE}/msi_bus", "0")
+    holder = Holder()
+    assert holder.ask("msi") == "Invalid argument"
+    holder.end()
+    write(f"{DEVICE}/msi_bus", "1")
+    holder = Holder()
+    assert holder.ask("msi") == "enabled"
+    holder.end()
+
+
 def main():
     # So that this process answers requests, too.
     os.close(os.open("/dev/iommu", os.O_RDWR))
@@ -255,6 +277,8 @@ def main():
         a_second_device_joins_a_running_program,
         nodes_are_made_and_removed_for_who_watches,
     ]
+    if os.geteuid() == 0:
+        tests += [what_sysfs_enables_counts_beside_the_driver, messages_do_not_begin_while_sysfs_forbids_them]
     for test in tests:
         test()
         print(f"[       OK ] {test.__name__}", flush=True)

@@ -7,6 +7,7 @@
  * 	quiet		whether neither has been signalled since: "quiet" or "signalled"
  * 	bar		the first register of BAR 0
  * 	registers	the first dword of config space past the IDs
+ * 	msi		enables MSI: "enabled" or an error
  * 	open		opens the cdev once more: "opened" or an error
  * 	close		closes the device
  */
@@ -36,8 +37,8 @@ static void die(const char *what)
 	exit(2);
 }
 
-/* SET_IRQS of one eventfd. */
-static int watch(uint32_t index)
+/* SET_IRQS of one eventfd, which is returned; -1: an error. */
+static int set_eventfd(uint32_t index)
 {
 	union {
 		struct vfio_irq_set set;
@@ -51,7 +52,14 @@ static int watch(uint32_t index)
 	int fd = eventfd(0, 0);
 
 	memcpy(irqs.set.data, &fd, sizeof(fd));
-	if (fd < 0 || ioctl(device, VFIO_DEVICE_SET_IRQS, &irqs))
+	return fd < 0 || ioctl(device, VFIO_DEVICE_SET_IRQS, &irqs) ? -1 : fd;
+}
+
+static int watch(uint32_t index)
+{
+	int fd = set_eventfd(index);
+
+	if (fd < 0)
 		die("SET_IRQS");
 	return fd;
 }
@@ -123,6 +131,8 @@ int main(int argc, char **argv)
 			print_dword(0, 0);
 		else if (strcmp(line, "registers") == 0)
 			print_dword(CONFIG_REGION, CLASS_REVISION);
+		else if (strcmp(line, "msi") == 0)
+			puts(set_eventfd(VFIO_PCI_MSI_IRQ_INDEX) < 0 ? strerror(errno) : "enabled");
 		else if (strcmp(line, "open") == 0)
 			puts(open_again(argv[1]));
 		else

@@ -339,6 +339,27 @@ static void an_open_config_space_has_its_size(void)
 	close(fd);
 }
 
+/* Whatever stands for them. */
+static void open_files_are_on_the_file_systems_expected(void)
+{
+	static const char *const names[] = {LINK "/driver_override", LINK "/power_state",
+					    LINK "/vendor"};
+	struct statfs fs;
+	int fd;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		fd = open(names[i], O_RDONLY);
+		CHECK(fstatfs(fd, &fs) == 0 && fs.f_type == 0x62656572);
+		close(fd);
+	}
+	fd = open(names[0], O_RDWR);
+	CHECK(fstatfs(fd, &fs) == 0 && fs.f_type == 0x62656572);
+	close(fd);
+	fd = open("/dev/iommu", O_RDWR);
+	CHECK(fstatfs(fd, &fs) == 0 && fs.f_type == 0x01021994);
+	close(fd);
+}
+
 static void the_file_systems_are_the_ones_expected(void)
 {
 	struct statfs fs;
@@ -481,6 +502,7 @@ int main(void)
 		TEST(the_file_systems_are_the_ones_expected),
 		TEST(fdinfo_names_the_device),
 		TEST(sizes_are_those_of_sysfs),
+		TEST(open_files_are_on_the_file_systems_expected),
 		TEST(status_shows_what_is_pinned),
 		TEST(status_shows_what_a_container_has_locked),
 	};

@@ -45,6 +45,30 @@ check config_space_is_written prints "0600 0600" python "
 fd = os.open('$device/config', os.O_RDWR)
 os.pwrite(fd, b'\x06', 4)
 print(os.pread(fd, 2, 4).hex(), open('$device/config', 'rb').read()[4:6].hex())"
+check what_is_open_for_writing_has_a_position prints "0600 6 256 vfio-pci vfio-pci EINVAL" python "
+with open('$device/config', 'r+b', buffering=0) as file:
+    file.seek(4)
+    file.write(b'\x06\x00')
+    file.seek(-2, os.SEEK_CUR)
+    print(file.read(2).hex(), file.tell(), file.seek(0, os.SEEK_END), end=' ')
+with open('$device/driver_override', 'r+') as file:
+    text = file.read().strip()
+    file.seek(0)
+    print(text, file.read().strip(), end=' ')
+    try:
+        os.lseek(file.fileno(), -1, os.SEEK_SET)
+    except OSError as error:
+        print(errno.errorcode[error.errno])"
+check an_attribute_has_no_length_to_cut prints "vfio-pci EISDIR" python "
+os.truncate('$device/driver_override', 0)
+print(open('$device/driver_override').read().strip(), end=' ')
+try:
+    os.truncate('$device/power', 0)
+except OSError as error:
+    print(errno.errorcode[error.errno])"
+check what_is_written_can_be_synced prints "None None None vfio-pci" python "
+fd = os.open('$device/driver_override', os.O_RDWR)
+print(os.fsync(fd), os.fdatasync(fd), os.ftruncate(fd, 0), os.read(fd, 99).decode().strip())"
 check a_bar_is_mapped_from_its_file prints 0x10000ed python "
 fd = os.open('$device/resource0', os.O_RDWR)
 with open('$device/enable', 'w') as file:

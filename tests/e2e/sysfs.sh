@@ -93,6 +93,8 @@ root && check an_enabled_device_has_a_driver fails "Device or resource busy" "ec
 check a_uevent_has_an_action fails "Invalid argument" "echo nothing >$device/uevent"
 check a_uevent_can_be_asked_for shell "echo change >$device/uevent"
 
+check what_is_open_for_reading_is_not_cut fails "Invalid argument" "python3 -c 'import os; os.ftruncate(os.open(\"$device/config\", os.O_RDONLY), 0)'"
+
 # A program that the shell has opened the file for, and that writes through a stream or not.
 check a_program_writes_to_its_output prints uio shell "cd $device && /bin/echo uio >driver_override && cat driver_override"
 check a_program_that_copies_writes_to_its_output prints uio shell "cd $device && echo uio >'$scratch/name' && cat '$scratch/name' >driver_override && cat driver_override"
@@ -160,6 +162,10 @@ gone="[ ! -e $device/driver ] && [ ! -e $driver/$bdf ] && [ ! -e /dev/vfio/devic
 back="[ -e $device/driver ] && [ -c /dev/vfio/devices/vfio5 ] && [ -c /dev/vfio/77 ] && [ -e $device/vfio-dev/vfio5 ]"
 check an_unbound_device_has_no_node shell "echo $bdf >$driver/unbind && $gone"
 check an_unbound_device_says_so prints "PCI_CLASS=FF00 unknown active" shell "echo $bdf >$driver/unbind && cd $device && cat uevent power_state power/runtime_status | sed -n '1p;6,\$p' | xargs"
+root && check a_device_without_a_driver_is_enabled_by_count prints "1 2 D0 1 0" shell "echo $bdf >$driver/unbind && cd $device && set_to() { echo \$1 >enable && cat enable; } && (set_to 1 && set_to 1 && cat power_state && set_to 0 && set_to 0) | xargs"
+root && check what_enables_a_device_lets_it_decode prints "0000 0002" shell "echo $bdf >$driver/unbind && cd $device && printf '\\0\\0' | dd of=config bs=1 seek=4 conv=notrunc status=none && command() { od -An -tx2 -j4 -N2 config; } && (command && echo 1 >enable && command) | xargs"
+root && check a_device_that_is_not_enabled_is_not_disabled fails "Input/output error" "echo $bdf >$driver/unbind && echo 0 >$device/enable"
+root && check a_device_that_is_found_again_is_not_enabled prints 0 shell "echo $bdf >$driver/unbind && echo 1 >$device/enable && echo 1 >$device/remove && echo 1 >/sys/bus/pci/rescan && cat $device/enable"
 check only_a_bound_device_is_unbound fails "No such device" "echo $bdf >$driver/unbind && echo $bdf >$driver/unbind"
 check only_a_device_is_unbound fails "No such device" "echo 0000:ff:1f.7 >$driver/unbind"
 check a_device_is_bound_again shell "echo $bdf >$driver/unbind && echo $bdf >$driver/bind && $back"

@@ -4,9 +4,12 @@
  * which an array stands for. Revocation is in the tests of MAP_FILE.
  */
 #include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "kit.h"
 
+#include "base/file_transfer.h"
 #include "iommu/iommu.h"
 #include "mem/dmabuf.h"
 #include "mem/guard.h"
@@ -191,6 +194,35 @@ static void a_call_that_fails_is_a_fault(void **state)
 	assert_int_equal(byte, 1);
 }
 
+static void its_size_is_found_by_seeking(void **state)
+{
+	struct dmabuf *dmabuf;
+	struct uiommufd_file *file;
+
+	(void)state;
+	assert_int_equal(dmabuf_create(3 * PAGE, &dmabuf), 0);
+	file = dmabuf_file(dmabuf);
+	assert_int_equal(file_seek(file, 0, 0, SEEK_END), 3 * PAGE);
+	assert_int_equal(file_seek(file, 0, 0, SEEK_SET), 0);
+	assert_int_equal(file_seek(file, 0, 1, SEEK_SET), -EINVAL);
+	assert_int_equal(file_seek(file, 0, -1, SEEK_END), -EINVAL);
+	assert_int_equal(file_seek(file, 0, 0, SEEK_CUR), -EINVAL);
+	file_put(file);
+}
+
+static void programs_do_not_map_it(void **state)
+{
+	struct file_mapping map;
+	struct dmabuf *dmabuf;
+	struct uiommufd_file *file;
+
+	(void)state;
+	assert_int_equal(dmabuf_create(PAGE, &dmabuf), 0);
+	file = dmabuf_file(dmabuf);
+	assert_int_equal(file->ops->mmap(file, 0, PAGE, PROT_READ, MAP_SHARED, &map), -EINVAL);
+	file_put(file);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -201,6 +233,8 @@ int main(void)
 		TEST(one_dma_goes_through_memory_of_all_kinds),
 		TEST(nothing_is_mapped_beside_it),
 		TEST(a_call_that_fails_is_a_fault),
+		cmocka_unit_test(its_size_is_found_by_seeking),
+		cmocka_unit_test(programs_do_not_map_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -273,6 +273,7 @@ static void an_eventfd_unmasks_intx(void **state)
 	}
 	/* Another one, then none: the former do nothing any more. */
 	fd = f->event[2];
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | UNMASK, 0, 1, &none), 0);
 	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), 0);
 	assert_int_equal(write(f->event[2], &one, sizeof(one)), sizeof(one));
 	await_event(f->event[0]);

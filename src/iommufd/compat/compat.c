@@ -17,6 +17,7 @@
 #include "iommufd/ioas/area_split.h"
 #include "iommufd/ioas/ioas_map.h"
 #include "iommufd/ioas/options.h"
+#include "iommufd/ioas/unmap_advice.h"
 
 /* Bytes of a structure of the API up to and including @field: what a caller must pass at least. */
 #define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
@@ -319,6 +320,7 @@ static int unmap_range(struct ioas *ioas, const struct vfio_iommu_type1_dma_unma
 		       uint64_t *unmapped)
 {
 	struct iova_range range = {.start = unmap->iova};
+	int rc;
 
 	if (unmap->flags & VFIO_DMA_UNMAP_FLAG_ALL)
 		return ioas_unmap_range(ioas, IOVA_RANGE_ALL, unmapped);
@@ -326,7 +328,10 @@ static int unmap_range(struct ioas *ioas, const struct vfio_iommu_type1_dma_unma
 		return refuse_mistake(-EINVAL, "size is 0: there is nothing to unmap");
 	if (check_last(range.start, unmap->size, &range.last))
 		return refuse_mistake(-EOVERFLOW, "iova and size wrap around");
-	return ioas_unmap_range(ioas, range, unmapped);
+	rc = ioas_unmap_range(ioas, range, unmapped);
+	if (!rc && !*unmapped)
+		advise_on_unmap_of_nothing(ioas, "VFIO_IOMMU_UNMAP_DMA", range);
+	return rc;
 }
 
 /* *@respond: *@unmapped is to be written back, even if this fails. */

@@ -250,25 +250,13 @@ EXPORT_ALIAS(__pread64_chk, __pread_chk);
 
 static int64_t emulated_seek(int fd, const struct description *desc, off_t offset, int whence)
 {
-	struct uiommufd_file *file = desc->file;
-	struct stat st;
-	int64_t base;
-	int64_t pos;
+	struct stat st = {.st_size = 0};
 
-	if (!(file->flags & FILE_SEEKABLE) || path_is_device(desc->node))
+	if (path_is_device(desc->node))
 		return -ESPIPE;
-	if (whence == SEEK_SET)
-		base = 0;
-	else if (whence == SEEK_CUR)
-		base = (int64_t)__atomic_load_n(&file->pos, __ATOMIC_RELAXED);
-	else if (whence == SEEK_END && SYS(SYS_fstat, fd, &st) == 0)
-		base = st.st_size;
-	else
+	if (whence == SEEK_END && SYS(SYS_fstat, fd, &st))
 		return -EINVAL;
-	if (__builtin_add_overflow(base, offset, &pos) || pos < 0)
-		return -EINVAL;
-	__atomic_store_n(&file->pos, (uint64_t)pos, __ATOMIC_RELAXED);
-	return pos;
+	return file_seek(desc->file, st.st_size, offset, whence);
 }
 
 EXPORT off_t lseek(int fd, off_t offset, int whence)
@@ -310,16 +298,19 @@ static bool has_no_contents(int fd)
 
 /*
  * Whether @fd is emulated; then *@result is that of a call that writes contents back or cuts them
- * off: of a file of sysfs it does nothing, of another it fails.
+ * off (@cuts): of a file of sysfs it does nothing, of another it fails.
  */
-static bool without_contents(int fd, int *result)
+static bool without_contents(int fd, bool cuts, int *result)
 {
 	struct engine_call call;
 	struct description *desc = engine_enter_fd(&call, fd);
 
 	if (!desc)
 		return false;
-	*result = desc->node.kind == NODE_NONE || path_is_device(desc->node) ? -EINVAL : 0;
+	*result = desc->node.kind == NODE_NONE || path_is_device(desc->node) ||
+				  (cuts && desc->access == O_RDONLY)
+			  ? -EINVAL
+			  : 0;
 	engine_leave_fd(&call, desc);
 	return true;
 }
@@ -335,21 +326,21 @@ EXPORT int fsync(int fd)
 {
 	int result;
 
-	return without_contents(fd, &result) ? synced(result) : REAL(fsync)(fd);
+	return without_contents(fd, false, &result) ? synced(result) : REAL(fsync)(fd);
 }
 
 EXPORT int fdatasync(int fd)
 {
 	int result;
 
-	return without_contents(fd, &result) ? synced(result) : REAL(fdatasync)(fd);
+	return without_contents(fd, false, &result) ? synced(result) : REAL(fdatasync)(fd);
 }
 
 EXPORT int ftruncate(int fd, off_t len)
 {
 	int result;
 
-	if (!without_contents(fd, &result))
+	if (!without_contents(fd, true, &result))
 		result = (int)memory_ftruncate(fd, len);
 	return (int)libc_result(result);
 }

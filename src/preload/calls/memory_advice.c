@@ -4,6 +4,7 @@
  * aside (MADV_DONTNEED), stays (MADV_FREE, which drops no page that is in use), or is copied aside
  * (MADV_REMOVE, which makes a hole in a file).
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,13 +225,49 @@ static bool concerns_pinned(const struct advice *advice)
 					     : memory_holds_pinned(advice->addr, advice->len);
 }
 
+/*
+ * What a kernel refuses for registers that are mapped, whose pages are no memory and are in no dump
+ * and no child by advice alone (VM_PFNMAP, VM_IO, VM_DONTEXPAND).
+ */
+static bool is_for_memory_only(int advice)
+{
+	switch (advice) {
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_FREE:
+	case MADV_GUARD_INSTALL:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+	case MADV_DOFORK:
+	case MADV_DODUMP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Advice up to registers at @from, which refuse it. */
+static long advise_below(const struct advice *advice, uint64_t from)
+{
+	long rc = from > advice->addr ? memory_madvise((long)advice->addr,
+						       (long)(from - advice->addr), advice->advice)
+				      : 0;
+
+	return rc ? rc : -EINVAL;
+}
+
 long memory_madvise(long addr, long len, long advice)
 {
 	struct advice all = {.addr = (uint64_t)addr, .len = (uint64_t)len, .advice = (int)advice};
+	uint64_t last, from, to;
 	struct engine_call call;
-	uint64_t last;
 	long rc;
 
+	if (is_for_memory_only((int)advice) && !engine_busy() && is_aligned(all.addr, PAGE_SIZE) &&
+	    memory_find_registers(all.addr, all.len, &from, &to))
+		return advise_below(&all, from);
 	if (!drops_pages(all.advice) || engine_busy() || !is_aligned(all.addr, PAGE_SIZE) ||
 	    check_align_up(all.len, PAGE_SIZE, &all.len) || !all.len ||
 	    check_last(all.addr, all.len, &last) || !concerns_pinned(&all))

@@ -183,8 +183,11 @@ EXPORT int statfs(const char *path, struct statfs *buf)
 EXPORT int fstatfs(int fd, struct statfs *buf)
 {
 	char name[PATH_MAX];
+	const struct shown shown = shown_of_fd(fd, name);
+	/* A memory file stands for some that are open. */
+	const bool of_sysfs = shown.node.kind != NODE_NONE && !path_is_device(shown.node);
 
-	return finish_statfs(SYS(SYS_fstatfs, fd, buf), buf, inside_fd(fd, name));
+	return finish_statfs(SYS(SYS_fstatfs, fd, buf), buf, of_sysfs ? "/sys" : shown.inside);
 }
 
 EXPORT_ALIAS(statfs64, statfs);

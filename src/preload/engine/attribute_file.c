@@ -76,6 +76,7 @@ int attribute_text(size_t index, struct vfio_device *device, char *text)
 		return entries_read(device, attribute->name, text, SYSFS_TEXT);
 	text[0] = '\0';
 	hotplug_recall(device);
+	store_recall_enables(device);
 	if (!vfio_device_is_enabled(device))
 		peers_ask(take_text, text, "attribute %s %s", vfio_device_name(device),
 			  attribute->name);

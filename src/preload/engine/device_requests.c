@@ -17,6 +17,7 @@
 #include "preload/engine/engine.h"
 #include "preload/engine/hotplug.h"
 #include "preload/engine/peers.h"
+#include "preload/engine/store.h"
 #include "sysfs/attribute.h"
 
 enum {
@@ -88,6 +89,7 @@ static int answer_attribute(struct vfio_device *device, const char *rest, char *
 	const struct sysfs_attribute *attribute;
 	int rc = -ENOENT;
 
+	store_recall_enables(device);
 	for (size_t i = 0; rc == -ENOENT && (attribute = sysfs_attribute_at(i)); i++) {
 		if (attribute->live && !attribute->fixed && strcmp(attribute->name, rest) == 0)
 			rc = sysfs_show(attribute, device, answer);

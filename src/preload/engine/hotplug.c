@@ -190,7 +190,7 @@ static bool probes_itself(void)
 /* What is found is a new device: nothing is left of what was written to the old one. */
 static void find_again(struct vfio_device *device)
 {
-	static const char none[] = "(null)\n";
+	static const char none[] = "(null)\n", on[] = "1\n", off[] = "0\n";
 
 	if (entries_are_there(ENTRIES_DEVICE, device))
 		return;
@@ -198,6 +198,8 @@ static void find_again(struct vfio_device *device)
 	if (entries_put(ENTRIES_DEVICE, device))
 		return;
 	(void)entries_write(device, "driver_override", none, sizeof(none) - 1);
+	(void)entries_write(device, "enable", off, sizeof(off) - 1);
+	(void)entries_write(device, "msi_bus", on, sizeof(on) - 1);
 	if (probes_itself() && hotplug_matches(device))
 		(void)hotplug_bind(device);
 }

@@ -149,8 +149,10 @@ static int open_attribute(const struct path_at *at, int flags, int fd)
 	if (rc)
 		goto out_close;
 	/* What is only kept is the file in the shadow root. */
-	if (!attribute->live && (flags & O_ACCMODE) == O_RDONLY)
+	if (!attribute->live && (flags & O_ACCMODE) == O_RDONLY) {
+		fdtable_set_hint(fd, PATH_HINT_SHADOW);
 		return fd;
+	}
 	rc = attribute_file_create(at->node.number, at->resolved, flags, own_process_caller(),
 				   &file, &memory);
 	if (rc)

@@ -98,8 +98,7 @@ void raw_recall(struct vfio_device *device)
 		own_stack_call(recall, device);
 }
 
-/* Reads up to PIECE bytes, wherever the device is open. */
-static size_t read_registers(struct vfio_device *device, uint64_t off, uint8_t *bytes, size_t len)
+size_t raw_read(struct vfio_device *device, uint64_t off, uint8_t *bytes, size_t len)
 {
 	struct hex hex = {.answered = false};
 
@@ -115,9 +114,7 @@ static size_t read_registers(struct vfio_device *device, uint64_t off, uint8_t *
 	return vfio_device_config_read(device, off, bytes, len);
 }
 
-/* Writes them; while the device is not open anywhere, for all processes. */
-static size_t write_registers(struct vfio_device *device, uint64_t off, const uint8_t *bytes,
-			      size_t len)
+size_t raw_write(struct vfio_device *device, uint64_t off, const uint8_t *bytes, size_t len)
 {
 	struct hex hex = {.answered = false};
 	uint8_t all[CONFIG_MAX];
@@ -152,7 +149,7 @@ static ssize_t config_read(struct uiommufd_file *file, struct uiommufd_caller *c
 		return rc;
 	len = *pos < raw->readable ? min_u64(len, raw->readable - *pos) : 0;
 	while (done < len) {
-		n = read_registers(device, *pos, bytes, min_u64(len - done, PIECE));
+		n = raw_read(device, *pos, bytes, min_u64(len - done, PIECE));
 		if (!n)
 			break;
 		if (caller_write(caller, buf + done, bytes, n))
@@ -180,7 +177,7 @@ static ssize_t config_write(struct uiommufd_file *file, struct uiommufd_caller *
 		n = min_u64(len - done, PIECE);
 		if (caller_read(caller, bytes, buf + done, n))
 			return done ? (ssize_t)done : -EFAULT;
-		n = write_registers(device, *pos, bytes, n);
+		n = raw_write(device, *pos, bytes, n);
 		if (!n)
 			break;
 		done += n;
@@ -215,7 +212,7 @@ int config_file_snapshot(const char *path, struct uiommufd_caller *caller)
 	fd = (int)SYS(SYS_memfd_create, "config", MFD_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	while (pos < most && (n = read_registers(device, pos, bytes, min_u64(most - pos, PIECE)))) {
+	while (pos < most && (n = raw_read(device, pos, bytes, min_u64(most - pos, PIECE)))) {
 		if (SYS(SYS_pwrite64, fd, bytes, n, pos) != (long)n)
 			goto out_close;
 		pos += n;

@@ -12,6 +12,7 @@
 #define PRELOAD_ENGINE_RAW_FILE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/file.h"
 
@@ -35,6 +36,13 @@ int config_file_snapshot(const char *path, struct uiommufd_caller *caller);
 
 /* The same of its ROM; -EINVAL unless reading that is enabled. */
 int rom_file_snapshot(const char *path);
+
+/*
+ * Reads and writes up to 256 bytes of registers, wherever the device is open; if nowhere, for all
+ * processes. Returns how many bytes.
+ */
+size_t raw_read(struct vfio_device *device, uint64_t off, uint8_t *bytes, size_t len);
+size_t raw_write(struct vfio_device *device, uint64_t off, const uint8_t *bytes, size_t len);
 
 /* Takes what other processes have written to @device while none had it open. */
 void raw_recall(struct vfio_device *device);

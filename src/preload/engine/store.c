@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/pci_regs.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "preload/engine/hotplug.h"
 #include "preload/engine/ids.h"
 #include "preload/engine/peers.h"
+#include "preload/engine/raw_file.h"
 #include "preload/process/own_stack.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
@@ -135,11 +137,19 @@ static int store_flag(const struct write *write)
 	return keep(write, number ? "1\n" : "0\n");
 }
 
-static int store_privileged_flag(const struct write *write)
+static int store_msi_bus(const struct write *write)
 {
+	unsigned long number;
+	int rc;
+
 	if (!caller_capable(write->caller, CAP_SYS_ADMIN))
 		return -EPERM;
-	return store_flag(write);
+	if (parse_number(write->text, &number))
+		return -EINVAL;
+	rc = keep(write, number ? "1\n" : "0\n");
+	if (!rc)
+		vfio_device_permit_messages(write->device, number);
+	return rc;
 }
 
 static int store_numa_node(const struct write *write)
@@ -290,11 +300,45 @@ void store_recall(struct vfio_device *device)
 	if (entries_read(device, "reset_method", text, sizeof(text)) >= 0 &&
 	    !parse_methods(device, text, &set))
 		vfio_device_set_resets(device, set);
+	if (entries_read(device, "msi_bus", text, sizeof(text)) > 0)
+		vfio_device_permit_messages(device, text[0] != '0');
+}
+
+static unsigned int enables_of(struct vfio_device *device)
+{
+	char text[32];
+
+	return entries_read(device, "enable", text, sizeof(text)) > 0
+		       ? (unsigned int)strtoul(text, NULL, 10)
+		       : 0;
+}
+
+void store_recall_enables(struct vfio_device *device)
+{
+	vfio_device_set_enables(device, enables_of(device));
+}
+
+/* The first of those who enable a device, and the last, switch it. */
+static void switch_device(struct vfio_device *device, bool on)
+{
+	uint8_t bytes[2];
+	uint16_t command;
+
+	if (raw_read(device, PCI_COMMAND, bytes, sizeof(bytes)) != sizeof(bytes))
+		return;
+	command = (uint16_t)(bytes[0] | bytes[1] << 8);
+	command = on ? vfio_device_decoding_command(device)
+		     : command & (uint16_t)~PCI_COMMAND_MASTER;
+	bytes[0] = (uint8_t)command;
+	bytes[1] = (uint8_t)(command >> 8);
+	(void)raw_write(device, PCI_COMMAND, bytes, sizeof(bytes));
 }
 
 static int store_enable(const struct write *write)
 {
+	const unsigned int count = enables_of(write->device);
 	unsigned long number;
+	int rc;
 
 	if (!caller_capable(write->caller, CAP_SYS_ADMIN))
 		return -EPERM;
@@ -302,7 +346,15 @@ static int store_enable(const struct write *write)
 		return -EINVAL;
 	if (entries_are_there(ENTRIES_DRIVER, write->device))
 		return -EBUSY;
-	return number ? 0 : -EIO;
+	if (!number && !count)
+		return -EIO;
+	rc = keep_number(write, number ? count + 1 : count - 1);
+	if (rc)
+		return rc;
+	store_recall_enables(write->device);
+	if (number ? !count : count == 1)
+		switch_device(write->device, number);
+	return 0;
 }
 
 /* ---- devices that come and go ---- */

@@ -17,7 +17,10 @@ struct vfio_device;
 int store_attribute(size_t index, const char *path, struct vfio_device *device,
 		    struct uiommufd_caller *caller, const char *text, size_t len);
 
-/* Takes what other processes have written to reset_method of @device. */
+/* Takes what other processes have written to reset_method and msi_bus of @device. */
 void store_recall(struct vfio_device *device);
+
+/* The same of enable, which is read each time. */
+void store_recall_enables(struct vfio_device *device);
 
 #endif
