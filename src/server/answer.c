@@ -255,9 +255,16 @@ struct answer answer_call(struct request *request)
 	case SYS_lgetxattr:
 	case SYS_listxattr:
 	case SYS_llistxattr:
+	case SYS_setxattr:
+	case SYS_lsetxattr:
+	case SYS_removexattr:
+	case SYS_lremovexattr:
 		return answer_xattr(request);
 	case SYS_inotify_add_watch:
+	case SYS_fanotify_mark:
 		return answer_watch(request);
+	case SYS_name_to_handle_at:
+		return answer_handle(request);
 	case SYS_getdents64:
 		return answer_listing(request);
 	case SYS_splice:
@@ -306,6 +313,8 @@ struct answer answer_call(struct request *request)
 #ifdef SYS_open
 	case SYS_open:
 		return answer_open(request, AT_FDCWD, args[0], (int)args[1]);
+	case SYS_creat:
+		return answer_open(request, AT_FDCWD, args[0], O_CREAT | O_WRONLY | O_TRUNC);
 	case SYS_stat:
 		return answer_stat(request, AT_FDCWD, args[0], args[1], 0);
 	case SYS_lstat:
@@ -317,6 +326,9 @@ struct answer answer_call(struct request *request)
 	case SYS_chmod:
 	case SYS_chown:
 	case SYS_lchown:
+	case SYS_utime:
+	case SYS_utimes:
+	case SYS_futimesat:
 		return answer_attributes(request);
 #endif
 	default:

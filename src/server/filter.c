@@ -41,6 +41,7 @@ enum {
 static const unsigned short always[] = {
 #ifdef SYS_open
 	SYS_open,
+	SYS_creat,
 	SYS_stat,
 	SYS_lstat,
 	SYS_access,
@@ -48,6 +49,9 @@ static const unsigned short always[] = {
 	SYS_chmod,
 	SYS_chown,
 	SYS_lchown,
+	SYS_utime,
+	SYS_utimes,
+	SYS_futimesat,
 #endif
 	SYS_openat,
 	SYS_openat2,
@@ -96,11 +100,17 @@ static const unsigned short always[] = {
 	SYS_lgetxattr,
 	SYS_listxattr,
 	SYS_llistxattr,
+	SYS_setxattr,
+	SYS_lsetxattr,
+	SYS_removexattr,
+	SYS_lremovexattr,
+	SYS_name_to_handle_at,
 	SYS_fchmodat,
 	SYS_fchmodat2,
 	SYS_fchownat,
 	SYS_utimensat,
 	SYS_inotify_add_watch,
+	SYS_fanotify_mark,
 	/* Those that may take pinned memory away. */
 	SYS_munmap,
 	SYS_mremap,

@@ -20,7 +20,9 @@
 #include <linux/sched.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -120,6 +122,23 @@ static long current_directory(const long *args)
 	if ((size_t)args[1] < len)
 		return libc_result(-ERANGE);
 	return libc_result(self_write((uint64_t)args[0], path, len) ? -EFAULT : (long)len);
+}
+
+/* Calls that the C library's function does not make as they are: it may look at the arguments. */
+static long at_path(long number, const char *path, long second)
+{
+	struct path_at at;
+
+	path_resolve(&at, AT_FDCWD, path, true);
+	return libc_result(PATH_CALL(&at, SYS(number, at.path, second)));
+}
+
+static long at_directory(long number, const long *args, bool follow)
+{
+	struct path_at at;
+
+	path_resolve(&at, (int)args[0], (const char *)args[1], follow);
+	return libc_result(PATH_CALL(&at, SYS(number, at.dirfd, at.path, args[2], args[3])));
 }
 
 /* Without a path it is the descriptor that is meant, which utimensat() of the C library refuses. */
