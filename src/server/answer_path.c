@@ -20,6 +20,7 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/sys.h"
 #include "preload/engine/status_text.h"
 #include "server/answer_memory.h"
 #include "server/files.h"
@@ -235,6 +236,13 @@ static struct answer open_sysfs(struct request *request, const struct union_path
 	return rc ? answer_result(rc) : give_file(request, file, path, flags);
 }
 
+static bool is_directory(const struct union_path *path)
+{
+	struct stat st;
+
+	return !stat(path->shadow, &st) && S_ISDIR(st.st_mode);
+}
+
 static struct answer open_emulated(struct request *request, const struct union_path *path,
 				   int flags)
 {
@@ -242,6 +250,10 @@ static struct answer open_emulated(struct request *request, const struct union_p
 		return open_node(request, path, flags);
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
+	if (is_directory(path) && flags & (O_CREAT | O_TRUNC) && !(flags & O_PATH))
+		return answer_result(-EISDIR);
+	if (is_directory(path) && (flags & O_TMPFILE) == O_TMPFILE)
+		return answer_result(-EOPNOTSUPP);
 	if (!(flags & (O_PATH | O_DIRECTORY)) && !is_permitted(request, path, flags))
 		return answer_result(-EACCES);
 	if (path->node.kind != NODE_NONE && !(flags & O_PATH))
@@ -348,6 +360,8 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 	struct answer answer;
 	struct union_path at;
 
+	if ((flags & O_TMPFILE) == O_TMPFILE && (flags & O_ACCMODE) == O_RDONLY)
+		return answer_by_kernel();
 	if (open_proc(request, path, flags, &answer))
 		return answer;
 	if (!answer_path_resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
@@ -373,15 +387,38 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 	return answer_by_kernel();
 }
 
+/*
+ * The structure of openat2, @size bytes at @addr. False: the kernel is to say what is wrong with
+ * it. It looks at that before the path, so it says of an empty path whether the rest would do.
+ */
+static bool read_how(const struct request *request, uint64_t addr, uint64_t size,
+		     struct open_how *how)
+{
+	char all[PAGE_SIZE] __attribute__((aligned(8)));
+
+	if (size < sizeof(*how) || size > sizeof(all) ||
+	    caller_read(&request->client->caller, all, addr, size) ||
+	    sys_call(SYS_openat2, AT_FDCWD, (long)"", (long)all, (long)size, 0, 0) != -ENOENT)
+		return false;
+	memcpy(how, all, sizeof(*how));
+	return true;
+}
+
 struct answer answer_openat2(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
+	char text[PATH_MAX];
 	struct open_how how;
+	int skipped = 0;
 
-	if (args[3] < sizeof(how) ||
-	    caller_read(&request->client->caller, &how, args[2], sizeof(how)))
+	if (!read_how(request, args[2], args[3], &how))
 		return answer_by_kernel();
-	return answer_open(request, (int)args[0], args[1], (int)how.flags);
+	if (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) &&
+	    program_memory_read_string(request, text, args[1], sizeof(text)) > 0)
+		skipped = path_in_directory(how.resolve, text);
+	if (skipped < 0)
+		return answer_by_kernel();
+	return answer_open(request, (int)args[0], args[1] + (unsigned int)skipped, (int)how.flags);
 }
 
 /* ---- the rest ---- */

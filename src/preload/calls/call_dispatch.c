@@ -31,6 +31,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "mem/credentials.h"
+#include "mem/guard.h"
 #include "mem/self.h"
 #include "preload/calls/memory.h"
 #include "preload/calls/uring.h"
@@ -96,18 +97,36 @@ static long to_kernel(long number, const long *args)
 	return libc_result(SYS(number, args[0], args[1], args[2], args[3], args[4], args[5]));
 }
 
-/* openat2() where the path is emulated; else the kernel's. */
+/*
+ * openat2() where the path is emulated; else the kernel's. The kernel looks at the structure before
+ * the path: it says of an empty path whether that would do.
+ */
 static long open_how(const long *args)
 {
 	const char *path = (const char *)args[1];
 	struct open_how how = {0};
 	struct path_at at;
+	int skipped = 0;
+	long rc;
 
 	path_resolve(&at, (int)args[0], path, true);
 	if (!at.resolved || (size_t)args[3] < sizeof(how) ||
 	    self_read(&how, (uint64_t)args[2], sizeof(how)))
 		return to_kernel(SYS_openat2, args);
-	return openat((int)args[0], path, (int)how.flags, (mode_t)how.mode);
+	rc = SYS(SYS_openat2, AT_FDCWD, "", args[2], args[3]);
+	if (rc != -ENOENT)
+		return libc_result(rc);
+	if (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) &&
+	    guard_copy_string(at.text, path, PATH_MAX) > 0)
+		skipped = path_in_directory(how.resolve, at.text);
+	if (skipped < 0)
+		return to_kernel(SYS_openat2, args);
+	if (skipped) {
+		path_resolve(&at, (int)args[0], path + skipped, true);
+		if (!at.resolved)
+			return to_kernel(SYS_openat2, args);
+	}
+	return openat((int)args[0], path + skipped, (int)how.flags, (mode_t)how.mode);
 }
 
 /* The kernel returns the length with the final zero. */
