@@ -226,6 +226,14 @@ static long list_shadow(int fd, const char *name, char *out, size_t size)
 	return len;
 }
 
+/* Whether @st is of the server's @name: a program may have another directory mounted there. */
+static bool is_named(const struct stat *st, const char *name)
+{
+	struct stat ours;
+
+	return !stat(name, &ours) && ours.st_dev == st->st_dev && ours.st_ino == st->st_ino;
+}
+
 struct answer answer_listing(struct request *request)
 {
 	struct uiommufd_caller *caller = &request->client->caller;
@@ -249,10 +257,12 @@ struct answer answer_listing(struct request *request)
 	fd = caller_dup_fd(caller, listing.fd);
 	if (fd < 0)
 		return answer_by_kernel();
-	if (!fstat(fd, &st)) {
-		listing.dev = st.st_dev;
-		listing.inode = st.st_ino;
+	if (fstat(fd, &st) || (!inside && !is_named(&st, name))) {
+		close(fd);
+		return answer_by_kernel();
 	}
+	listing.dev = st.st_dev;
+	listing.inode = st.st_ino;
 	size = min_u64((unsigned int)args[2], sizeof(out));
 	if (in_memory)
 		len = list_memory(fd, out, size);

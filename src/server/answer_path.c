@@ -13,6 +13,7 @@
 #include <linux/capability.h>
 #include <linux/openat2.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -51,7 +52,10 @@ static void join(const char *from, char text[PATH_MAX])
 	text[len] = '/';
 }
 
-/* Whether a program has changed its root: from then on each path of any program is looked at. */
+/*
+ * Whether a program has changed its root, or what is mounted: from then on each path of any program
+ * is looked at.
+ */
 static atomic_bool roots_differ;
 
 struct answer answer_root(void)
@@ -70,10 +74,50 @@ static bool has_other_root(const struct request *request)
 		root[0] != '/');
 }
 
+static bool is_same(const struct stat *one, const struct stat *other)
+{
+	return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+}
+
+/* Whether the directory @dirfd of the program, which is called @name, is of the machine's trees. */
+static bool is_of_machine(const struct request *request, int dirfd, const char *name)
+{
+	struct stat theirs, ours;
+	char link[32] = "cwd";
+
+	if (!atomic_load(&roots_differ))
+		return false;
+	if (union_strip(name))
+		return true;
+	if (!path_is_within(name, "/dev") && !path_is_within(name, "/sys"))
+		return false;
+	if (dirfd != AT_FDCWD)
+		snprintf(link, sizeof(link), "fd/%d", dirfd);
+	return !fstatat(request->client->proc, link, &theirs, 0) && !stat(name, &ours) &&
+	       is_same(&theirs, &ours);
+}
+
+/*
+ * Whether the program has something else mounted where the tree of the emulated @name is: its own
+ * /dev, in a namespace of its own.
+ */
+static bool is_elsewhere(const struct request *request, const char *name)
+{
+	const bool in_sysfs = path_is_within(name, "/sys");
+	struct stat theirs, ours;
+
+	if (!atomic_load(&roots_differ) || stat(in_sysfs ? "/sys" : "/dev", &ours))
+		return false;
+	if (fstatat(request->client->proc, in_sysfs ? "root/sys" : "root/dev", &theirs, 0))
+		return errno == ENOENT;
+	return !is_same(&theirs, &ours);
+}
+
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path)
 {
 	char text[PATH_MAX], from[PATH_MAX] = "";
+	bool inside;
 	int len;
 
 	opened_settle_writes(SETTLE_MS);
@@ -82,6 +126,7 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 		return false;
 	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
 		return false;
+	inside = text[0] != '/' && is_of_machine(request, dirfd, from);
 	if (text[0] != '/' && path_is_within(from, "/proc"))
 		join(from, text);
 	if (proc_link_read(request, text, follow, from)) {
@@ -90,6 +135,8 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 	}
 	proc_link_name_process(request, text);
 	union_walk(path, from, text, follow);
+	if (path->kind != UNION_FOREIGN && !inside && is_elsewhere(request, path->name))
+		return false;
 	if (path->kind == UNION_REAL)
 		proc_link_name_process(request, path->name);
 	return path->kind != UNION_FOREIGN;
