@@ -101,7 +101,7 @@ static long to_kernel(long number, const long *args)
  * openat2() where the path is emulated; else the kernel's. The kernel looks at the structure before
  * the path: it says of an empty path whether that would do.
  */
-static long open_how(const long *args)
+long call_openat2(const long *args)
 {
 	const char *path = (const char *)args[1];
 	struct open_how how = {0};
