@@ -302,6 +302,9 @@ struct answer answer_call(struct request *request)
 	case SYS_name_to_handle_at:
 		return answer_handle(request);
 	case SYS_getdents64:
+#ifdef SYS_getdents
+	case SYS_getdents:
+#endif
 		return answer_listing(request);
 	case SYS_splice:
 	case SYS_sendfile:

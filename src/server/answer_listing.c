@@ -26,6 +26,7 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "preload/calls/old_entries.h"
 #include "preload/process/path_names.h"
 #include "preload/start/layout.h"
 #include "preload/start/root.h"
@@ -270,6 +271,8 @@ struct answer answer_listing(struct request *request)
 		len = inside ? list_shadow(fd, inside, out, size)
 			     : list_real(fd, name, &listing, out, size);
 	close(fd);
+	if (len > 0 && request->call->data.nr != SYS_getdents64)
+		old_entries(out, len);
 	if (len > 0 && caller_write(caller, args[1], out, (size_t)len))
 		len = -EFAULT;
 	return answer_result(len);

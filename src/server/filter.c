@@ -49,6 +49,7 @@ static const unsigned short always[] = {
 	SYS_chmod,
 	SYS_chown,
 	SYS_lchown,
+	SYS_getdents,
 	SYS_utime,
 	SYS_utimes,
 	SYS_futimesat,

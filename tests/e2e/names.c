@@ -271,6 +271,56 @@ static void entries_are_read_by_descriptor(void)
 	close(fd);
 }
 
+#ifdef SYS_getdents
+
+struct old_entry {
+	unsigned long inode, position;
+	unsigned short size; /* its last byte is the type */
+	char name[];
+};
+
+static unsigned int times_read_by_number(int fd, const char *name, char type)
+{
+	char buf[1024] __attribute__((aligned(8)));
+	unsigned int times = 0;
+	long len;
+
+	while ((len = syscall(SYS_getdents, fd, buf, sizeof(buf))) > 0) {
+		for (long at = 0; at < len;) {
+			const struct old_entry *entry = (struct old_entry *)(buf + at);
+
+			at += entry->size;
+			times += strcmp(entry->name, name) == 0 && buf[at - 1] == type;
+		}
+	}
+	CHECK(len == 0);
+	return times;
+}
+
+/* As static programs with an older C library read directories. */
+static void entries_have_their_older_form(void)
+{
+	int fd = open("/dev", O_RDONLY | O_DIRECTORY);
+
+	CHECK(times_read_by_number(fd, "iommu", DT_CHR) == 1);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0 && times_read_by_number(fd, "null", DT_CHR) == 1);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0 && times_read_by_number(fd, "vfio", DT_DIR) == 1);
+	close(fd);
+	fd = open("/dev/vfio/devices", O_RDONLY | O_DIRECTORY);
+	CHECK(times_read_by_number(fd, "vfio0", DT_CHR) == 1);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0 && syscall(SYS_getdents, fd, 8, 1024) < 0);
+	CHECK(errno == EFAULT);
+	close(fd);
+}
+
+#else
+
+static void entries_have_their_older_form(void)
+{
+}
+
+#endif
+
 static unsigned int times_listed(DIR *dir, const char *name, unsigned char type)
 {
 	unsigned int times = 0;
@@ -597,6 +647,7 @@ int main(void)
 		TEST(real_directories_list_what_the_machine_adds),
 		TEST(walks_of_real_directories_find_what_is_added),
 		TEST(entries_are_read_by_descriptor),
+		TEST(entries_have_their_older_form),
 		TEST(config_space_is_read_live),
 		TEST(an_open_config_space_has_its_size),
 		TEST(the_file_systems_are_the_ones_expected),

@@ -34,6 +34,7 @@
 #include "mem/guard.h"
 #include "mem/self.h"
 #include "preload/calls/memory.h"
+#include "preload/calls/old_entries.h"
 #include "preload/calls/uring.h"
 #include "preload/engine/call.h"
 #include "preload/engine/engine.h"
@@ -141,6 +142,15 @@ static long current_directory(const long *args)
 	if ((size_t)args[1] < len)
 		return libc_result(-ERANGE);
 	return libc_result(self_write((uint64_t)args[0], path, len) ? -EFAULT : (long)len);
+}
+
+static long old_listing(const long *args)
+{
+	long len = getdents64((int)args[0], (void *)args[1], (unsigned int)args[2]);
+
+	if (len > 0)
+		old_entries((void *)args[1], len);
+	return len;
 }
 
 /* Calls that the C library's function does not make as they are: it may look at the arguments. */
