@@ -329,6 +329,34 @@ static void confined_programs_make_no_call_of_their_own(void)
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
+/* It opens and closes what has a name like those of the machine. */
+static void confined_programs_are_not_asked_who_they_are(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int null, dir;
+
+		check_failed = false;
+		CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+		CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+		null = open("/dev/null", O_RDWR);
+		dir = open("/dev", O_RDONLY | O_DIRECTORY);
+		CHECK(null >= 0 && dup2(dir, null) == null);
+		CHECK(close(dir) == 0 && close(null) == 0);
+		_exit(check_failed);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 static void functions_of_the_C_librarys_handle_are_the_same(void)
 {
 	int (*opens)(const char *, int, ...);
@@ -363,6 +391,7 @@ int main(void)
 		TEST(unknown_flags_are_EINVAL),
 		TEST(directories_are_neither_made_nor_emptied),
 		TEST(confined_programs_make_no_call_of_their_own),
+		TEST(confined_programs_are_not_asked_who_they_are),
 		TEST(functions_of_the_C_librarys_handle_are_the_same),
 #endif
 	};
