@@ -507,14 +507,6 @@ static bool is_wanted(long number)
 	return number < NUMBERS && table[number].anywhere;
 }
 
-/* Under valgrind code is translated once, and its own calls would be dispatched. */
-static bool is_translated(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "/vgpreload_");
-}
-
 /* The runtimes of sanitizers, if the program has one. */
 extern void __asan_init(void) __attribute__((weak));
 extern void __hwasan_init(void) __attribute__((weak));
@@ -539,7 +531,8 @@ static __attribute__((constructor)) void dispatch_start(void)
 	preload_ready();
 	if (!root_active() || !entry_set(dispatch_concerns, dispatch_answer))
 		return;
-	if (is_translated()) {
+	/* Its own calls would be dispatched. */
+	if (sys_under_valgrind()) {
 		log_info("valgrind: system calls without the C library's functions are not "
 			 "followed");
 		return;
