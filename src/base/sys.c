@@ -7,6 +7,8 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/check.h"
@@ -24,6 +26,22 @@ void sys_confine(void)
 bool sys_confined(void)
 {
 	return __atomic_load_n(&confined, __ATOMIC_RELAXED);
+}
+
+/* ---- valgrind ---- */
+
+bool sys_under_valgrind(void)
+{
+	static _Atomic signed char known; /* -1: no; 1: yes */
+	const char *preloaded;
+	signed char answer = atomic_load_explicit(&known, memory_order_relaxed);
+
+	if (answer || !environ)
+		return answer > 0;
+	preloaded = getenv("LD_PRELOAD");
+	answer = preloaded && strstr(preloaded, "/vgpreload_") ? 1 : -1;
+	atomic_store_explicit(&known, answer, memory_order_relaxed);
+	return answer > 0;
 }
 
 /* ---- the entry to the kernel ---- */

@@ -196,6 +196,12 @@ static inline int sys_open(const char *path, int flags)
 void sys_confine(void);
 bool sys_confined(void);
 
+/*
+ * Whether valgrind runs the program: it translates code once, looks after the stacks that it knows,
+ * and complains of system calls that are newer than it. False before there is an environment.
+ */
+bool sys_under_valgrind(void);
+
 int sys_close(int fd);
 
 static inline int sys_fcntl(int fd, int cmd, long arg)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -216,11 +217,43 @@ static struct answer answer_at(struct request *request)
 	}
 }
 
+/*
+ * Calls with flags, and the flags that are known here. The kernel looks at them before the path:
+ * where there are others, it refuses the call, or knows what they mean.
+ */
+static const struct flagged {
+	unsigned short number, argument;
+	unsigned int known;
+} flagged[] = {
+	{SYS_newfstatat, 3, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH},
+	{SYS_statx, 2,
+	 AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_FORCE_SYNC |
+		 AT_STATX_DONT_SYNC},
+	{SYS_faccessat2, 3, AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH},
+	{SYS_fchmodat2, 3, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH},
+	{SYS_fchownat, 4, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH},
+	{SYS_utimensat, 3, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH},
+	{SYS_linkat, 4, AT_SYMLINK_FOLLOW | AT_EMPTY_PATH},
+	{SYS_unlinkat, 2, AT_REMOVEDIR},
+	{SYS_renameat2, 4, RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT},
+};
+
+static bool has_unknown_flags(const struct seccomp_data *call)
+{
+	for (size_t i = 0; i < sizeof(flagged) / sizeof(flagged[0]); i++) {
+		if (call->nr == flagged[i].number)
+			return (unsigned int)call->args[flagged[i].argument] & ~flagged[i].known;
+	}
+	return false;
+}
+
 struct answer answer_call(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
 	struct answer answer;
 
+	if (has_unknown_flags(&request->call->data))
+		return answer_by_kernel();
 	switch (request->call->data.nr) {
 	case SYS_ioctl:
 		return answer_ioctl(request);
@@ -248,6 +281,9 @@ struct answer answer_call(struct request *request)
 		return answer_dup(request);
 	case SYS_chroot:
 	case SYS_pivot_root:
+	case SYS_mount:
+	case SYS_move_mount:
+	case SYS_setns:
 		return answer_root();
 	case SYS_chdir:
 		return answer_chdir(request);
@@ -257,10 +293,20 @@ struct answer answer_call(struct request *request)
 	case SYS_lgetxattr:
 	case SYS_listxattr:
 	case SYS_llistxattr:
+	case SYS_setxattr:
+	case SYS_lsetxattr:
+	case SYS_removexattr:
+	case SYS_lremovexattr:
 		return answer_xattr(request);
 	case SYS_inotify_add_watch:
+	case SYS_fanotify_mark:
 		return answer_watch(request);
+	case SYS_name_to_handle_at:
+		return answer_handle(request);
 	case SYS_getdents64:
+#ifdef SYS_getdents
+	case SYS_getdents:
+#endif
 		return answer_listing(request);
 	case SYS_splice:
 	case SYS_sendfile:
@@ -324,6 +370,9 @@ struct answer answer_call(struct request *request)
 	case SYS_chmod:
 	case SYS_chown:
 	case SYS_lchown:
+	case SYS_utime:
+	case SYS_utimes:
+	case SYS_futimesat:
 		return answer_attributes(request);
 #endif
 	default:

@@ -26,6 +26,7 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "preload/calls/old_entries.h"
 #include "preload/process/path_names.h"
 #include "preload/start/layout.h"
 #include "preload/start/root.h"
@@ -226,6 +227,14 @@ static long list_shadow(int fd, const char *name, char *out, size_t size)
 	return len;
 }
 
+/* Whether @st is of the server's @name: a program may have another directory mounted there. */
+static bool is_named(const struct stat *st, const char *name)
+{
+	struct stat ours;
+
+	return !stat(name, &ours) && ours.st_dev == st->st_dev && ours.st_ino == st->st_ino;
+}
+
 struct answer answer_listing(struct request *request)
 {
 	struct uiommufd_caller *caller = &request->client->caller;
@@ -249,10 +258,12 @@ struct answer answer_listing(struct request *request)
 	fd = caller_dup_fd(caller, listing.fd);
 	if (fd < 0)
 		return answer_by_kernel();
-	if (!fstat(fd, &st)) {
-		listing.dev = st.st_dev;
-		listing.inode = st.st_ino;
+	if (fstat(fd, &st) || (!inside && !is_named(&st, name))) {
+		close(fd);
+		return answer_by_kernel();
 	}
+	listing.dev = st.st_dev;
+	listing.inode = st.st_ino;
 	size = min_u64((unsigned int)args[2], sizeof(out));
 	if (in_memory)
 		len = list_memory(fd, out, size);
@@ -260,6 +271,8 @@ struct answer answer_listing(struct request *request)
 		len = inside ? list_shadow(fd, inside, out, size)
 			     : list_real(fd, name, &listing, out, size);
 	close(fd);
+	if (len > 0 && request->call->data.nr != SYS_getdents64)
+		old_entries(out, len);
 	if (len > 0 && caller_write(caller, args[1], out, (size_t)len))
 		len = -EFAULT;
 	return answer_result(len);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -19,6 +20,17 @@
 #include "server/answer_path.h"
 #include "server/proc_file.h"
 #include "server/union_path.h"
+
+enum {
+	MICROSECONDS = 1000000
+};
+
+/* How a call gives the two times. */
+enum times_form {
+	TIMESPECS,
+	TIMEVALS,
+	SECONDS,
+};
 
 /* A change of what stat() shows of a file. */
 struct attributes {
@@ -31,6 +43,7 @@ struct attributes {
 	uid_t uid;
 	gid_t gid;
 	uint64_t times; /* their address in the program; 0: they become now */
+	enum times_form form;
 };
 
 static struct attributes mode_change(int dirfd, uint64_t path, uint64_t mode, uint64_t flags)
@@ -57,6 +70,18 @@ static struct attributes owner_change(int dirfd, uint64_t path, uint64_t uid, ui
 	};
 }
 
+static struct attributes times_change(int dirfd, uint64_t path, uint64_t times,
+				      enum times_form form, uint64_t flags)
+{
+	return (struct attributes){
+		.dirfd = dirfd,
+		.path = path,
+		.follow = !(flags & AT_SYMLINK_NOFOLLOW),
+		.times = times,
+		.form = form,
+	};
+}
+
 static struct attributes attributes_of(const struct request *request)
 {
 	const __u64 *args = request->call->data.args;
@@ -69,6 +94,12 @@ static struct attributes attributes_of(const struct request *request)
 		return owner_change(AT_FDCWD, args[0], args[1], args[2], 0);
 	case SYS_lchown:
 		return owner_change(AT_FDCWD, args[0], args[1], args[2], AT_SYMLINK_NOFOLLOW);
+	case SYS_utime:
+		return times_change(AT_FDCWD, args[0], args[1], SECONDS, 0);
+	case SYS_utimes:
+		return times_change(AT_FDCWD, args[0], args[1], TIMEVALS, 0);
+	case SYS_futimesat:
+		return times_change((int)args[0], args[1], args[2], TIMEVALS, 0);
 #endif
 	case SYS_fchmodat:
 		return mode_change((int)args[0], args[1], args[2], 0);
@@ -77,12 +108,7 @@ static struct attributes attributes_of(const struct request *request)
 	case SYS_fchownat:
 		return owner_change((int)args[0], args[1], args[2], args[3], args[4]);
 	default: /* utimensat */
-		return (struct attributes){
-			.dirfd = (int)args[0],
-			.path = args[1],
-			.follow = !(args[3] & AT_SYMLINK_NOFOLLOW),
-			.times = args[2],
-		};
+		return times_change((int)args[0], args[1], args[2], TIMESPECS, args[3]);
 	}
 }
 
@@ -104,21 +130,52 @@ static int check_rights(const struct request *request, const struct attributes *
 	return proc_file_rights(proc, st, false) & W_OK ? 0 : -EACCES;
 }
 
+/* 0 or a negative errno. */
+static int read_times(struct uiommufd_caller *caller, const struct attributes *attributes,
+		      struct timespec times[2])
+{
+	struct timeval precise[2];
+	time_t seconds[2];
+
+	switch (attributes->form) {
+	case TIMESPECS:
+		return caller_read(caller, times, attributes->times, 2 * sizeof(times[0]));
+	case TIMEVALS:
+		if (caller_read(caller, precise, attributes->times, sizeof(precise)))
+			return -EFAULT;
+		for (int i = 0; i < 2; i++) {
+			if (precise[i].tv_usec < 0 || precise[i].tv_usec >= MICROSECONDS)
+				return -EINVAL;
+			times[i].tv_sec = precise[i].tv_sec;
+			times[i].tv_nsec = precise[i].tv_usec * 1000;
+		}
+		return 0;
+	case SECONDS:
+		if (caller_read(caller, seconds, attributes->times, sizeof(seconds)))
+			return -EFAULT;
+		for (int i = 0; i < 2; i++)
+			times[i] = (struct timespec){.tv_sec = seconds[i]};
+		return 0;
+	}
+	return -EINVAL;
+}
+
 static int change(const struct request *request, const struct attributes *attributes,
 		  const char *name)
 {
 	const int flags = attributes->follow ? 0 : AT_SYMLINK_NOFOLLOW;
 	const bool to_now = !attributes->times;
 	struct timespec times[2];
-	int rc;
+	int rc = 0;
 
+	if (attributes->times)
+		rc = read_times(&request->client->caller, attributes, times);
+	if (rc)
+		return rc;
 	if (attributes->has_mode)
 		rc = fchmodat(AT_FDCWD, name, attributes->mode, flags);
 	else if (attributes->has_owner)
 		rc = fchownat(AT_FDCWD, name, attributes->uid, attributes->gid, flags);
-	else if (!to_now &&
-		 caller_read(&request->client->caller, times, attributes->times, sizeof(times)))
-		return -EFAULT;
 	else
 		rc = utimensat(AT_FDCWD, name, to_now ? NULL : times, flags);
 	return rc ? -errno : 0;
@@ -161,25 +218,56 @@ struct answer answer_attributes(struct request *request)
 	return answer_result(rc ? rc : change(request, &wanted, name));
 }
 
+/* @fd is the server's descriptor of the group of events that is to watch @name. */
+static int watch_name(const struct seccomp_data *call, int fd, const char *name)
+{
+	int rc;
+
+	if (call->nr == SYS_inotify_add_watch)
+		rc = inotify_add_watch(fd, name, (uint32_t)call->args[2]);
+	else
+		rc = fanotify_mark(fd, (unsigned int)call->args[1], call->args[2], AT_FDCWD, name);
+	return rc < 0 ? -errno : rc;
+}
+
 struct answer answer_watch(struct request *request)
 {
-	const __u64 *args = request->call->data.args;
-	const bool follow = !(args[2] & IN_DONT_FOLLOW);
+	const struct seccomp_data *call = &request->call->data;
+	const __u64 *args = call->args;
+	const bool marks = call->nr == SYS_fanotify_mark;
+	const bool follow = !(marks ? args[1] & FAN_MARK_DONT_FOLLOW : args[2] & IN_DONT_FOLLOW);
 	struct answer answer;
 	struct union_path at;
 	const char *name;
 	struct stat st;
 	int fd, watch;
 
-	if (!find(request, AT_FDCWD, args[1], follow, &at, &name, &st, &answer))
+	/* Without a path it is a descriptor that is watched, or nothing. */
+	if (marks && !args[4])
+		return answer_by_kernel();
+	if (!find(request, marks ? (int)args[3] : AT_FDCWD, args[marks ? 4 : 1], follow, &at, &name,
+		  &st, &answer))
 		return answer;
 	if (!(proc_file_rights(request->client->proc, &st, false) & R_OK))
 		return answer_result(-EACCES);
 	fd = caller_dup_fd(&request->client->caller, (int)args[0]);
 	if (fd < 0)
 		return answer_result(fd);
-	watch = inotify_add_watch(fd, name, (uint32_t)args[2]);
-	watch = watch < 0 ? -errno : watch;
+	watch = watch_name(call, fd, name);
 	close(fd);
 	return answer_result(watch);
+}
+
+struct answer answer_handle(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	struct answer answer;
+	struct union_path at;
+	const char *name;
+	struct stat st;
+
+	if (!find(request, (int)args[0], args[1], args[4] & AT_SYMLINK_FOLLOW, &at, &name, &st,
+		  &answer))
+		return answer;
+	return answer_result(-EOPNOTSUPP);
 }

@@ -8,7 +8,10 @@
 /* chmod, chown, utimensat and their kin. */
 struct answer answer_attributes(struct request *request);
 
-/* inotify_add_watch: nodes come and go in the shadow root as devices do. */
+/* inotify_add_watch, fanotify_mark: nodes come and go in the shadow root as devices do. */
 struct answer answer_watch(struct request *request);
+
+/* name_to_handle_at: the file system of an emulated name has no handles. */
+struct answer answer_handle(struct request *request);
 
 #endif

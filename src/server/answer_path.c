@@ -13,6 +13,7 @@
 #include <linux/capability.h>
 #include <linux/openat2.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,6 +21,7 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/sys.h"
 #include "preload/engine/status_text.h"
 #include "server/answer_memory.h"
 #include "server/files.h"
@@ -50,7 +52,10 @@ static void join(const char *from, char text[PATH_MAX])
 	text[len] = '/';
 }
 
-/* Whether a program has changed its root: from then on each path of any program is looked at. */
+/*
+ * Whether a program has changed its root, or what is mounted: from then on each path of any program
+ * is looked at.
+ */
 static atomic_bool roots_differ;
 
 struct answer answer_root(void)
@@ -69,10 +74,50 @@ static bool has_other_root(const struct request *request)
 		root[0] != '/');
 }
 
+static bool is_same(const struct stat *one, const struct stat *other)
+{
+	return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+}
+
+/* Whether the directory @dirfd of the program, which is called @name, is of the machine's trees. */
+static bool is_of_machine(const struct request *request, int dirfd, const char *name)
+{
+	struct stat theirs, ours;
+	char link[32] = "cwd";
+
+	if (!atomic_load(&roots_differ))
+		return false;
+	if (union_strip(name))
+		return true;
+	if (!path_is_within(name, "/dev") && !path_is_within(name, "/sys"))
+		return false;
+	if (dirfd != AT_FDCWD)
+		snprintf(link, sizeof(link), "fd/%d", dirfd);
+	return !fstatat(request->client->proc, link, &theirs, 0) && !stat(name, &ours) &&
+	       is_same(&theirs, &ours);
+}
+
+/*
+ * Whether the program has something else mounted where the tree of the emulated @name is: its own
+ * /dev, in a namespace of its own.
+ */
+static bool is_elsewhere(const struct request *request, const char *name)
+{
+	const bool in_sysfs = path_is_within(name, "/sys");
+	struct stat theirs, ours;
+
+	if (!atomic_load(&roots_differ) || stat(in_sysfs ? "/sys" : "/dev", &ours))
+		return false;
+	if (fstatat(request->client->proc, in_sysfs ? "root/sys" : "root/dev", &theirs, 0))
+		return errno == ENOENT;
+	return !is_same(&theirs, &ours);
+}
+
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path)
 {
 	char text[PATH_MAX], from[PATH_MAX] = "";
+	bool inside;
 	int len;
 
 	opened_settle_writes(SETTLE_MS);
@@ -81,6 +126,7 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 		return false;
 	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
 		return false;
+	inside = text[0] != '/' && is_of_machine(request, dirfd, from);
 	if (text[0] != '/' && path_is_within(from, "/proc"))
 		join(from, text);
 	if (proc_link_read(request, text, follow, from)) {
@@ -89,6 +135,8 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 	}
 	proc_link_name_process(request, text);
 	union_walk(path, from, text, follow);
+	if (path->kind != UNION_FOREIGN && !inside && is_elsewhere(request, path->name))
+		return false;
 	if (path->kind == UNION_REAL)
 		proc_link_name_process(request, path->name);
 	return path->kind != UNION_FOREIGN;
@@ -235,6 +283,13 @@ static struct answer open_sysfs(struct request *request, const struct union_path
 	return rc ? answer_result(rc) : give_file(request, file, path, flags);
 }
 
+static bool is_directory(const struct union_path *path)
+{
+	struct stat st;
+
+	return !stat(path->shadow, &st) && S_ISDIR(st.st_mode);
+}
+
 static struct answer open_emulated(struct request *request, const struct union_path *path,
 				   int flags)
 {
@@ -242,6 +297,10 @@ static struct answer open_emulated(struct request *request, const struct union_p
 		return open_node(request, path, flags);
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
+	if (is_directory(path) && flags & (O_CREAT | O_TRUNC) && !(flags & O_PATH))
+		return answer_result(-EISDIR);
+	if (is_directory(path) && (flags & O_TMPFILE) == O_TMPFILE)
+		return answer_result(-EOPNOTSUPP);
 	if (!(flags & (O_PATH | O_DIRECTORY)) && !is_permitted(request, path, flags))
 		return answer_result(-EACCES);
 	if (path->node.kind != NODE_NONE && !(flags & O_PATH))
@@ -348,6 +407,8 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 	struct answer answer;
 	struct union_path at;
 
+	if ((flags & O_TMPFILE) == O_TMPFILE && (flags & O_ACCMODE) == O_RDONLY)
+		return answer_by_kernel();
 	if (open_proc(request, path, flags, &answer))
 		return answer;
 	if (!answer_path_resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
@@ -373,15 +434,38 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 	return answer_by_kernel();
 }
 
+/*
+ * The structure of openat2, @size bytes at @addr. False: the kernel is to say what is wrong with
+ * it. It looks at that before the path, so it says of an empty path whether the rest would do.
+ */
+static bool read_how(const struct request *request, uint64_t addr, uint64_t size,
+		     struct open_how *how)
+{
+	char all[PAGE_SIZE] __attribute__((aligned(8)));
+
+	if (size < sizeof(*how) || size > sizeof(all) ||
+	    caller_read(&request->client->caller, all, addr, size) ||
+	    sys_call(SYS_openat2, AT_FDCWD, (long)"", (long)all, (long)size, 0, 0) != -ENOENT)
+		return false;
+	memcpy(how, all, sizeof(*how));
+	return true;
+}
+
 struct answer answer_openat2(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
+	char text[PATH_MAX];
 	struct open_how how;
+	int skipped = 0;
 
-	if (args[3] < sizeof(how) ||
-	    caller_read(&request->client->caller, &how, args[2], sizeof(how)))
+	if (!read_how(request, args[2], args[3], &how))
 		return answer_by_kernel();
-	return answer_open(request, (int)args[0], args[1], (int)how.flags);
+	if (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) &&
+	    program_memory_read_string(request, text, args[1], sizeof(text)) > 0)
+		skipped = path_in_directory(how.resolve, text);
+	if (skipped < 0)
+		return answer_by_kernel();
+	return answer_open(request, (int)args[0], args[1] + (unsigned int)skipped, (int)how.flags);
 }
 
 /* ---- the rest ---- */

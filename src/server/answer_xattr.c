@@ -16,12 +16,17 @@ struct answer answer_xattr(struct request *request)
 {
 	const int number = request->call->data.nr;
 	const bool lists = number == SYS_listxattr || number == SYS_llistxattr;
-	const bool follow = number == SYS_getxattr || number == SYS_listxattr;
+	const bool changes = number == SYS_setxattr || number == SYS_lsetxattr ||
+			     number == SYS_removexattr || number == SYS_lremovexattr;
+	const bool follow = number == SYS_getxattr || number == SYS_listxattr ||
+			    number == SYS_setxattr || number == SYS_removexattr;
 	struct union_path at;
 
 	if (!answer_path_resolve(request, AT_FDCWD, request->call->data.args[0], follow, &at))
 		return answer_by_kernel();
 	if (at.kind == UNION_MISSING)
 		return answer_result(at.error);
+	if (changes)
+		return answer_result(-EOPNOTSUPP);
 	return answer_result(lists ? 0 : -ENODATA);
 }

@@ -30,23 +30,24 @@ static int create(pthread_t *thread, pthread_attr_t *attr, void *(*run)(void *ar
 /* With signals blocked: the new thread inherits the mask. */
 static int create_apart(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
+	const struct sched_param ordinary = {.sched_priority = 0};
 	pthread_attr_t attr;
 	cpu_set_t all; /* those that the system or its cpuset lacks are left out by the kernel */
 	int rc;
 
 	if (pthread_attr_init(&attr))
 		return -ENOMEM;
-	/*
-	 * Not the policy and processors of a thread that polls: it may never sleep, and what it
-	 * waits for is done here.
-	 */
-	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
-	pthread_attr_setschedpolicy(&attr, SCHED_OTHER);
 	memset(&all, 0xff, sizeof(all));
 	rc = create(thread, &attr, run, arg);
-	/* Not by the attribute, which musl lacks. */
-	if (!rc)
+	/*
+	 * Not the policy and processors of a thread that polls: it may never sleep, and what it
+	 * waits for is done here. Not by attributes: glibc takes the priority of the thread that
+	 * polls for them, with which an ordinary one cannot be made, and musl lacks the other.
+	 */
+	if (!rc) {
+		pthread_setschedparam(*thread, SCHED_OTHER, &ordinary);
 		pthread_setaffinity_np(*thread, sizeof(all), &all);
+	}
 	pthread_attr_destroy(&attr);
 	return rc ? -ENOMEM : 0;
 }

@@ -55,6 +55,8 @@ def main():
         done = documented["valgrind"]()
         result("valgrind runs as docs/run.md says", "ERROR SUMMARY: 0 errors" in done.stdout and "done" in done.stdout, done)
         result("valgrind's own process is not warned of", "statically linked" not in done.stdout, done)
+        done = run(uiommufd, "valgrind", "-q", "cat", "/dev/nothing", "/sys/nothing")
+        result("valgrind says nothing of calls of ours", "WARNING" not in done.stdout and "nothing" in done.stdout, done)
         for mistake, text in MISTAKES.items():
             done = run(uiommufd, *VALGRIND, program, mistake)
             result(f"valgrind finds {mistake}", done.returncode == 9 and text in done.stdout, done)

@@ -22,6 +22,9 @@ differs() {
 		grep -q "3 tests, 1 differ" "$scratch/out"
 }
 check a_test_that_sees_a_difference_is_named differs
+printf '#!/bin/sh\ncase $LD_PRELOAD in *client*) echo TFAIL ;; *) echo TPASS ;; esac\n' >"$tree/testcases/bin/seen"
+check the_machine_may_be_shared prints "DIFFERENT: seen: status 0, 1 TPASS; under uiommufd: status 0, 1 TFAIL
+1 tests, 1 differ" "$ltp" --shared "$build" seen
 check no_tests_are_no_success status 2 "$ltp" "$build" nothing
 check a_directory_without_tests_is_said complains 1 "LTP_DIR is to name" env LTP_DIR="$scratch" "$ltp" "$build"
 finish

@@ -6,12 +6,18 @@
 #include <glob.h>
 #include <limits.h>
 #include <linux/vfio.h>
+#include <sys/fanotify.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+#include <utime.h>
 
 #include "check.h"
 #include "device.h"
@@ -265,6 +271,56 @@ static void entries_are_read_by_descriptor(void)
 	close(fd);
 }
 
+#ifdef SYS_getdents
+
+struct old_entry {
+	unsigned long inode, position;
+	unsigned short size; /* its last byte is the type */
+	char name[];
+};
+
+static unsigned int times_read_by_number(int fd, const char *name, char type)
+{
+	char buf[1024] __attribute__((aligned(8)));
+	unsigned int times = 0;
+	long len;
+
+	while ((len = syscall(SYS_getdents, fd, buf, sizeof(buf))) > 0) {
+		for (long at = 0; at < len;) {
+			const struct old_entry *entry = (struct old_entry *)(buf + at);
+
+			at += entry->size;
+			times += strcmp(entry->name, name) == 0 && buf[at - 1] == type;
+		}
+	}
+	CHECK(len == 0);
+	return times;
+}
+
+/* As static programs with an older C library read directories. */
+static void entries_have_their_older_form(void)
+{
+	int fd = open("/dev", O_RDONLY | O_DIRECTORY);
+
+	CHECK(times_read_by_number(fd, "iommu", DT_CHR) == 1);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0 && times_read_by_number(fd, "null", DT_CHR) == 1);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0 && times_read_by_number(fd, "vfio", DT_DIR) == 1);
+	close(fd);
+	fd = open("/dev/vfio/devices", O_RDONLY | O_DIRECTORY);
+	CHECK(times_read_by_number(fd, "vfio0", DT_CHR) == 1);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0 && syscall(SYS_getdents, fd, 8, 1024) < 0);
+	CHECK(errno == EFAULT);
+	close(fd);
+}
+
+#else
+
+static void entries_have_their_older_form(void)
+{
+}
+
+#endif
+
 static unsigned int times_listed(DIR *dir, const char *name, unsigned char type)
 {
 	unsigned int times = 0;
@@ -484,9 +540,124 @@ static void status_shows_what_a_container_has_locked(void)
 	munmap((void *)(uintptr_t)dma.vaddr, PINNED);
 }
 
+/* The first test: the C library's own calls are not seen yet. */
+static void a_key_is_made_of_a_file_of_the_machine(void)
+{
+	struct stat st;
+
+	CHECK(stat(LINK "/vendor", &st) == 0);
+	CHECK(ftok(LINK "/vendor", 7) == (key_t)(7 << 24 | ((unsigned int)st.st_dev & 0xff) << 16 |
+						 ((unsigned int)st.st_ino & 0xffff)));
+	CHECK(ftok(LINK "/nothing", 7) == -1 && errno == ENOENT);
+}
+
+static bool has_times(const char *path, time_t accessed, time_t modified)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_atime == accessed && st.st_mtime == modified;
+}
+
+/* Also by calls for which the C library has newer ones. */
+static void names_have_the_times_that_any_call_gives_them(void)
+{
+	static const char node[] = "/dev/vfio/vfio";
+	struct timeval times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+
+	CHECK(lutimes(node, times) == 0 && has_times(node, 1000, 2000));
+	times[1].tv_sec = 2001;
+	CHECK(futimesat(AT_FDCWD, node, times) == 0 && has_times(node, 1000, 2001));
+#ifdef SYS_utimes
+	times[1].tv_sec = 2002;
+	CHECK(syscall(SYS_utimes, node, times) == 0 && has_times(node, 1000, 2002));
+	times[1].tv_sec = 2003;
+	CHECK(syscall(SYS_futimesat, AT_FDCWD, node, times) == 0 && has_times(node, 1000, 2003));
+	times[1].tv_usec = 1000000;
+	CHECK(syscall(SYS_utimes, node, times) < 0 && errno == EINVAL);
+	CHECK(syscall(SYS_utimes, node, 8) < 0 && errno == EFAULT);
+	CHECK(has_times(node, 1000, 2003));
+#endif
+#ifdef SYS_utime
+	CHECK(syscall(SYS_utime, node, &(struct utimbuf){1, 2}) == 0 && has_times(node, 1, 2));
+	CHECK(syscall(SYS_utime, node, 8) < 0 && errno == EFAULT);
+	CHECK(syscall(SYS_utime, "/dev/vfio/none", NULL) < 0 && errno == ENOENT);
+#endif
+}
+
+/* creat() makes a file in the real /dev otherwise. */
+static void nodes_are_not_made_again(void)
+{
+#ifdef SYS_creat
+	struct stat st;
+	int fd = (int)syscall(SYS_creat, "/dev/iommu", 0600);
+
+	CHECK(fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode));
+	close(fd);
+	CHECK(syscall(SYS_creat, "/dev/vfio/vfio/none", 0600) < 0 && errno == ENOTDIR);
+#endif
+}
+
+static void modes_are_changed_by_every_call(void)
+{
+#ifdef SYS_fchmodat2
+	const long number = SYS_fchmodat2;
+#else
+	const long number = 452;
+#endif
+	struct stat st;
+
+	CHECK(lchmod("/dev/vfio/vfio", 0640) == 0);
+	CHECK(stat("/dev/vfio/vfio", &st) == 0 && (st.st_mode & 07777) == 0640);
+	if (syscall(number, AT_FDCWD, "/dev/vfio/vfio", 0666, AT_SYMLINK_NOFOLLOW) < 0) {
+		CHECK(errno == ENOSYS && chmod("/dev/vfio/vfio", 0666) == 0);
+	}
+	CHECK(stat("/dev/vfio/vfio", &st) == 0 && (st.st_mode & 07777) == 0666);
+}
+
+static void the_file_systems_have_neither_attributes_nor_handles(void)
+{
+	static const char *const names[] = {"/dev/iommu", "/dev/vfio", LINK, LINK "/vendor"};
+	struct file_handle handle = {.handle_bytes = 0};
+	int mount;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		CHECK(setxattr(names[i], "user.x", "", 0, 0) < 0 && errno == EOPNOTSUPP);
+		CHECK(lsetxattr(names[i], "user.x", "", 0, 0) < 0 && errno == EOPNOTSUPP);
+		CHECK(removexattr(names[i], "user.x") < 0 && errno == EOPNOTSUPP);
+		CHECK(lremovexattr(names[i], "user.x") < 0 && errno == EOPNOTSUPP);
+		CHECK(name_to_handle_at(AT_FDCWD, names[i], &handle, &mount, 0) < 0);
+		CHECK(errno == EOPNOTSUPP);
+	}
+	CHECK(setxattr("/dev/vfio/none", "user.x", "", 0, 0) < 0 && errno == ENOENT);
+	CHECK(name_to_handle_at(AT_FDCWD, "/dev/vfio/none", &handle, &mount, 0) < 0);
+	CHECK(errno == ENOENT);
+	CHECK(name_to_handle_at(AT_FDCWD, "/", &handle, &mount, 0) < 0 && errno == EOVERFLOW);
+}
+
+static void names_are_watched_by_fanotify(void)
+{
+	struct fanotify_event_metadata event;
+	int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_NONBLOCK, O_RDONLY);
+	DIR *dir;
+
+	if (fd < 0) /* a kernel without it, or not root */
+		return;
+	CHECK(fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN | FAN_ONDIR, AT_FDCWD, "/dev/vfio") == 0);
+	dir = opendir("/dev/vfio");
+	CHECK(dir && read(fd, &event, sizeof(event)) == (ssize_t)sizeof(event));
+	CHECK(event.mask & FAN_OPEN);
+	close(event.fd);
+	closedir(dir);
+	CHECK(fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, "/dev/vfio/none") < 0);
+	CHECK(errno == ENOENT);
+	CHECK(fanotify_mark(fd, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL) == 0);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
+		TEST(a_key_is_made_of_a_file_of_the_machine),
 		TEST(nodes_are_character_devices_however_one_asks),
 		TEST(the_number_in_sysfs_is_the_nodes),
 		TEST(links_and_canonical_names_do_not_show_the_shadow),
@@ -497,6 +668,7 @@ int main(void)
 		TEST(real_directories_list_what_the_machine_adds),
 		TEST(walks_of_real_directories_find_what_is_added),
 		TEST(entries_are_read_by_descriptor),
+		TEST(entries_have_their_older_form),
 		TEST(config_space_is_read_live),
 		TEST(an_open_config_space_has_its_size),
 		TEST(the_file_systems_are_the_ones_expected),
@@ -505,6 +677,11 @@ int main(void)
 		TEST(open_files_are_on_the_file_systems_expected),
 		TEST(status_shows_what_is_pinned),
 		TEST(status_shows_what_a_container_has_locked),
+		TEST(names_have_the_times_that_any_call_gives_them),
+		TEST(nodes_are_not_made_again),
+		TEST(modes_are_changed_by_every_call),
+		TEST(the_file_systems_have_neither_attributes_nor_handles),
+		TEST(names_are_watched_by_fanotify),
 	};
 
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));

@@ -202,12 +202,13 @@ static void a_thread_may_have_descriptors_of_its_own(void)
 	close(fd);
 }
 
-/* Whether no other thread of the process has this one's policy and only its processor. */
-static bool others_are_free(void)
+/* How many other threads the process has; -1: one has this policy or only this processor. */
+static int count_others(void)
 {
 	DIR *dir = opendir("/proc/self/task");
 	struct dirent *entry;
 	bool free = true;
+	int others = 0;
 	cpu_set_t cpus;
 	pid_t tid;
 
@@ -215,41 +216,59 @@ static bool others_are_free(void)
 		tid = atoi(entry->d_name);
 		if (tid <= 0 || tid == getpid())
 			continue;
+		others++;
 		CPU_ZERO(&cpus);
 		free &= sched_getaffinity(tid, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) > 1;
 		free &= sched_getscheduler(tid) == SCHED_OTHER;
 	}
 	if (dir)
 		closedir(dir);
-	return free;
+	return free ? others : -1;
+}
+
+/* As a program that polls. */
+static void become_busy(const cpu_set_t *all)
+{
+	const struct sched_param priority = {.sched_priority = 1};
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	for (int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++) {
+		if (CPU_ISSET(i, all))
+			CPU_SET(i, &one);
+	}
+	CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+	sched_setscheduler(0, SCHED_FIFO, &priority); /* which root may */
+}
+
+/* How many other threads a child has that opens files of the machine; -1: something is wrong. */
+static int count_in_child(const cpu_set_t *all, bool busy)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		check_failed = false;
+		if (busy)
+			become_busy(all);
+		CHECK(new_ioas(open("/dev/iommu", O_RDWR)) == 1);
+		CHECK(open("/dev/vfio/devices/vfio0", O_RDWR) >= 0);
+		_exit(check_failed ? 255 : count_others() & 255);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	return WEXITSTATUS(status) == 255 ? -1 : WEXITSTATUS(status);
 }
 
 static void our_threads_do_not_inherit_a_busy_processor(void)
 {
-	const struct sched_param priority = {.sched_priority = 1};
-	int status = -1;
-	cpu_set_t all, one;
-	pid_t pid;
+	cpu_set_t all;
+	int others;
 
 	CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
 	if (CPU_COUNT(&all) == 1)
 		return;
-	pid = fork();
-	if (pid == 0) {
-		check_failed = false;
-		CPU_ZERO(&one);
-		for (int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++) {
-			if (CPU_ISSET(i, &all))
-				CPU_SET(i, &one);
-		}
-		CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
-		sched_setscheduler(0, SCHED_FIFO, &priority); /* which root may */
-		CHECK(new_ioas(open("/dev/iommu", O_RDWR)) == 1);
-		CHECK(open("/dev/vfio/devices/vfio0", O_RDWR) >= 0);
-		CHECK(others_are_free());
-		_exit(check_failed);
-	}
-	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	others = count_in_child(&all, false);
+	CHECK(others >= 0 && count_in_child(&all, true) == others);
 }
 
 static void *list_and_open(void *found)

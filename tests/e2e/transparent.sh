@@ -24,6 +24,18 @@ check awk_reads_proc same awk '/^Cpus_allowed_list/ { print }' /proc/self/status
 check descriptors_are_as_many same sh -c 'ls /proc/self/fd | wc -l'
 check dd_copies same sh -c 'dd if=/dev/zero bs=4096 count=8 2>/dev/null | cksum'
 
+# A sandbox with file systems of its own: the machine is not in them.
+other_file_systems() {
+	for namespaces in -m -rm; do
+		unshare $namespaces true 2>"$scratch/unshare" || continue
+		same unshare $namespaces sh -c 'mount -t tmpfs none /dev && ls /dev && cat /dev/iommu
+			touch /dev/iommu && mkdir /dev/vfio && ls -R /dev && stat -c %F /dev/iommu
+			mount -t tmpfs none /sys && ls /sys && mkdir -p /sys/bus/pci/devices && ls -R /sys'
+		return
+	done
+}
+check a_sandbox_has_its_own_dev_and_sys other_file_systems
+
 # The real PCI devices, if there are any, are all there still, and look as they did. (An IOMMU of AMD would be another.)
 real_pci() {
 	for at in /sys/bus/pci /sys/kernel/iommu_groups /sys/devices/pci*; do

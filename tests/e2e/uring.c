@@ -2,7 +2,9 @@
 /* io_uring on emulated and on other descriptors, by system calls without the C library. */
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/openat2.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +22,20 @@ enum {
 	ENTRIES = 8,
 	REGISTER_RING_FDS = 20,
 	SKIPPED = 77,
+};
+
+/* Newer than some headers, too. */
+enum {
+	OPENAT = 18,
+	CLOSE = 19,
+	STATX = 21,
+	OPENAT2 = 28,
+	RENAMEAT = 35,
+	UNLINKAT = 36,
+	MKDIRAT = 37,
+	SYMLINKAT = 38,
+	LINKAT = 39,
+	FEATURE_MIN_TIMEOUT = 1 << 15,
 };
 
 static struct io_uring_params params;
@@ -42,6 +58,12 @@ static int set_up_another(void)
 	return (int)direct(SYS_io_uring_setup, ENTRIES, (long)&others, 0, 0, 0, 0);
 }
 
+/* Whether the kernel, as new as this, has requests that give a result. */
+static bool has_results(void)
+{
+	return params.features & FEATURE_MIN_TIMEOUT;
+}
+
 static void *map_ring(size_t len, off_t offset)
 {
 	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, offset);
@@ -52,20 +74,76 @@ static unsigned int *word(char *base, unsigned int offset)
 	return (unsigned int *)(void *)(base + offset);
 }
 
-/* Submits one request. Returns its result. */
-static int submit(unsigned char opcode, int fd, void *buf, unsigned int len, uint64_t offset)
+/* Submits @request. Returns its result. */
+static int submit_request(const struct io_uring_sqe *request)
 {
 	const unsigned int tail = *word(queue, params.sq_off.tail);
 	const unsigned int head = *word(completions, params.cq_off.head);
 	struct io_uring_cqe *results = (void *)(completions + params.cq_off.cqes);
 
-	requests[0] = (struct io_uring_sqe){
-		.opcode = opcode, .fd = fd, .addr = (uintptr_t)buf, .len = len, .off = offset};
+	requests[0] = *request;
 	word(queue, params.sq_off.array)[tail % ENTRIES] = 0;
 	__atomic_store_n(word(queue, params.sq_off.tail), tail + 1, __ATOMIC_RELEASE);
 	CHECK(direct(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, 0, 0) == 1);
 	__atomic_store_n(word(completions, params.cq_off.head), head + 1, __ATOMIC_RELEASE);
+	CHECK(results[head % (2 * ENTRIES)].user_data == request->user_data);
 	return results[head % (2 * ENTRIES)].res;
+}
+
+static int submit(unsigned char opcode, int fd, void *buf, unsigned int len, uint64_t offset)
+{
+	return submit_request(&(struct io_uring_sqe){
+		.opcode = opcode, .fd = fd, .addr = (uintptr_t)buf, .len = len, .off = offset});
+}
+
+/* @other: a second path, a structure, or NULL. */
+static int submit_path(unsigned char opcode, const char *path, unsigned int len, const void *other,
+		       int flags)
+{
+	return submit_request(&(struct io_uring_sqe){
+		.opcode = opcode,
+		.fd = AT_FDCWD,
+		.addr = (uintptr_t)path,
+		.len = len,
+		.off = (uintptr_t)other,
+		.rw_flags = flags,
+		.user_data = 77,
+	});
+}
+
+/* The first test: nothing of the machine has been opened yet. */
+static void paths_lead_to_the_machine(void)
+{
+	const int expected = has_results() ? 0 : -EBADF;
+	const struct open_how how = {.flags = O_RDWR};
+	struct statx stx = {0};
+	int fd = submit_path(OPENAT, "/dev/iommu", 0, NULL, O_RDWR);
+
+	CHECK(expected ? fd == expected : new_ioas(fd) > 0);
+	CHECK(submit(CLOSE, fd, NULL, 0, 0) == expected);
+	CHECK(fcntl(fd, F_GETFD) < 0 && errno == EBADF);
+	fd = submit_path(OPENAT2, "/dev/iommu", sizeof(how), &how, 0);
+	CHECK(expected ? fd == expected : new_ioas(fd) > 0);
+	close(fd);
+	CHECK(submit_path(STATX, "/dev/vfio/vfio", STATX_MODE, &stx, 0) == expected);
+	CHECK(expected || S_ISCHR(stx.stx_mode));
+	CHECK(submit_path(STATX, "/dev/null", STATX_MODE, &stx, 0) == 0 && S_ISCHR(stx.stx_mode));
+	fd = submit_path(OPENAT, "/dev/null", 0, NULL, O_RDWR);
+	CHECK(fd >= 0 && close(fd) == 0);
+}
+
+static void names_of_the_machine_are_not_made_outside(void)
+{
+	const char *const node = "/dev/vfio/vfio", *const none = "/dev/vfio/none";
+	const int expected = has_results() ? 0 : -EBADF;
+
+	CHECK(submit_path(MKDIRAT, "/dev/vfio", 0700, NULL, 0) == (expected ? expected : -EEXIST));
+	CHECK(submit_path(SYMLINKAT, "x", 0, node, 0) == (expected ? expected : -EEXIST));
+	CHECK(submit_path(RENAMEAT, none, (unsigned int)AT_FDCWD, node, 0) ==
+	      (expected ? expected : -ENOENT));
+	CHECK(submit_path(LINKAT, node, (unsigned int)AT_FDCWD, "/tmp/none", 0) ==
+	      (expected ? expected : -EXDEV));
+	CHECK(submit_path(UNLINKAT, none, 0, NULL, 0) == (expected ? expected : -ENOENT));
 }
 
 static void other_descriptors_work(void)
@@ -82,6 +160,7 @@ static void a_request_on_an_emulated_descriptor_is_EBADF(void)
 {
 	char byte;
 
+	context = open("/dev/iommu", O_RDWR);
 	CHECK(submit(IORING_OP_READ, context, &byte, 1, 0) == -EBADF);
 	CHECK(submit(IORING_OP_FSYNC, context, NULL, 0, 0) == -EBADF);
 	CHECK(direct(SYS_io_uring_register, ring, IORING_REGISTER_FILES, (long)&context, 1, 0, 0) ==
@@ -129,6 +208,8 @@ static void what_cannot_be_seen_is_refused(void)
 int main(void)
 {
 	static const struct check_test tests[] = {
+		TEST(paths_lead_to_the_machine),
+		TEST(names_of_the_machine_are_not_made_outside),
 		TEST(other_descriptors_work),
 		TEST(a_request_on_an_emulated_descriptor_is_EBADF),
 		TEST(the_number_of_a_ring_does_not_matter),
@@ -144,7 +225,6 @@ int main(void)
 	completions = map_ring(params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe),
 			       IORING_OFF_CQ_RING);
 	requests = map_ring(params.sq_entries * sizeof(struct io_uring_sqe), IORING_OFF_SQES);
-	context = open("/dev/iommu", O_RDWR);
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }
 

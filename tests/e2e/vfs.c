@@ -232,6 +232,79 @@ static void calls_by_number_are_the_same(void)
 	FAILS(syscall(SYS_openat, AT_FDCWD, "/dev/nothing", O_RDONLY), ENOENT);
 }
 
+static long open_how(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
+{
+	struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+
+	return syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+}
+
+static void openat2_looks_at_its_structure_first(void)
+{
+	struct {
+		struct open_how how;
+		uint64_t more;
+	} larger = {.how = {.flags = O_RDWR}};
+	long fd;
+
+	FAILS(open_how(AT_FDCWD, "/dev/iommu", O_RDWR, 0700, 0), EINVAL);
+	FAILS(open_how(AT_FDCWD, "/dev/iommu", O_RDWR, 0, 1 << 20), EINVAL);
+	FAILS(open_how(AT_FDCWD, "/dev/iommu", UINT64_C(1) << 40, 0, 0), EINVAL);
+	FAILS(syscall(SYS_openat2, AT_FDCWD, "/dev/iommu", &larger, 8), EINVAL);
+	fd = syscall(SYS_openat2, AT_FDCWD, "/dev/iommu", &larger, sizeof(larger));
+	CHECK(fd >= 0 && new_ioas((int)fd) == 1);
+	close((int)fd);
+	larger.more = 1;
+	FAILS(syscall(SYS_openat2, AT_FDCWD, "/dev/iommu", &larger, sizeof(larger)), E2BIG);
+}
+
+/* As container runtimes look into the root of a container. */
+static void openat2_stays_in_its_directory(void)
+{
+	const int tmp = open("/tmp", O_PATH), dev = open("/dev", O_PATH), root = open("/", O_PATH);
+	long fd;
+
+	FAILS(open_how(AT_FDCWD, "/dev/iommu", O_RDWR, 0, RESOLVE_BENEATH), EXDEV);
+	FAILS(open_how(tmp, "/dev/iommu", O_RDWR, 0, RESOLVE_IN_ROOT), ENOENT);
+	FAILS(open_how(tmp, "../dev/iommu", O_RDWR, 0, RESOLVE_IN_ROOT), ENOENT);
+	FAILS(open_how(tmp, "../dev/iommu", O_RDWR, 0, RESOLVE_BENEATH), EXDEV);
+	fd = open_how(dev, "iommu", O_RDWR, 0, RESOLVE_BENEATH);
+	CHECK(fd >= 0 && new_ioas((int)fd) == 1);
+	close((int)fd);
+	fd = open_how(root, "/dev/iommu", O_RDWR, 0, RESOLVE_IN_ROOT);
+	CHECK(fd >= 0 && new_ioas((int)fd) == 1);
+	close((int)fd);
+	CHECK(close(tmp) == 0 && close(dev) == 0 && close(root) == 0);
+}
+
+static void unknown_flags_are_EINVAL(void)
+{
+	const int unknown = 1 << 20;
+	const char *name = "/dev/vfio/vfio";
+	struct statx stx;
+	struct stat st;
+
+	FAILS(fstatat(AT_FDCWD, name, &st, unknown), EINVAL);
+	FAILS(statx(AT_FDCWD, name, unknown, STATX_MODE, &stx), EINVAL);
+	FAILS(statx(AT_FDCWD, name, AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, STATX_MODE, &stx),
+	      EINVAL);
+	FAILS(syscall(439 /* faccessat2 */, AT_FDCWD, name, R_OK, unknown), EINVAL);
+	FAILS(fchownat(AT_FDCWD, name, 0, 0, unknown), EINVAL);
+	FAILS(utimensat(AT_FDCWD, name, NULL, unknown), EINVAL);
+	FAILS(linkat(AT_FDCWD, name, AT_FDCWD, "/dev/vfio/new", unknown), EINVAL);
+	FAILS(unlinkat(AT_FDCWD, name, unknown), EINVAL);
+	FAILS(syscall(SYS_renameat2, AT_FDCWD, name, AT_FDCWD, name, unknown), EINVAL);
+}
+
+static void directories_are_neither_made_nor_emptied(void)
+{
+	FAILS(open("/dev/vfio", O_RDONLY | O_TRUNC), EISDIR);
+	FAILS(open("/dev/vfio", O_RDONLY | O_CREAT, 0600), EISDIR);
+	FAILS(open("/dev/vfio", O_RDWR), EISDIR);
+	FAILS(creat("/dev/vfio", 0600), EISDIR);
+	FAILS(open("/dev/vfio", O_RDONLY | O_TMPFILE, 0600), EINVAL);
+}
+
 /* As sandboxes do: a call that the filter does not know ends the program. */
 static void confined_programs_make_no_call_of_their_own(void)
 {
@@ -251,6 +324,34 @@ static void confined_programs_make_no_call_of_their_own(void)
 		CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
 		FAILS(open("/nothing", O_RDONLY), ENOENT);
 		CHECK(new_ioas(open("/dev/iommu", O_RDWR)) == 1);
+		_exit(check_failed);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+/* It opens and closes what has a name like those of the machine. */
+static void confined_programs_are_not_asked_who_they_are(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int null, dir;
+
+		check_failed = false;
+		CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+		CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+		null = open("/dev/null", O_RDWR);
+		dir = open("/dev", O_RDONLY | O_DIRECTORY);
+		CHECK(null >= 0 && dup2(dir, null) == null);
+		CHECK(close(dir) == 0 && close(null) == 0);
 		_exit(check_failed);
 	}
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
@@ -285,7 +386,12 @@ int main(void)
 		TEST(proc_is_that_of_the_program),
 #ifdef __x86_64__
 		TEST(calls_by_number_are_the_same),
+		TEST(openat2_looks_at_its_structure_first),
+		TEST(openat2_stays_in_its_directory),
+		TEST(unknown_flags_are_EINVAL),
+		TEST(directories_are_neither_made_nor_emptied),
 		TEST(confined_programs_make_no_call_of_their_own),
+		TEST(confined_programs_are_not_asked_who_they_are),
 		TEST(functions_of_the_C_librarys_handle_are_the_same),
 #endif
 	};

@@ -20,7 +20,9 @@
 #include <linux/sched.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -29,8 +31,10 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "mem/credentials.h"
+#include "mem/guard.h"
 #include "mem/self.h"
 #include "preload/calls/memory.h"
+#include "preload/calls/old_entries.h"
 #include "preload/calls/uring.h"
 #include "preload/engine/call.h"
 #include "preload/engine/engine.h"
@@ -94,18 +98,36 @@ static long to_kernel(long number, const long *args)
 	return libc_result(SYS(number, args[0], args[1], args[2], args[3], args[4], args[5]));
 }
 
-/* openat2() where the path is emulated; else the kernel's. */
-static long open_how(const long *args)
+/*
+ * openat2() where the path is emulated; else the kernel's. The kernel looks at the structure before
+ * the path: it says of an empty path whether that would do.
+ */
+long call_openat2(const long *args)
 {
 	const char *path = (const char *)args[1];
 	struct open_how how = {0};
 	struct path_at at;
+	int skipped = 0;
+	long rc;
 
 	path_resolve(&at, (int)args[0], path, true);
 	if (!at.resolved || (size_t)args[3] < sizeof(how) ||
 	    self_read(&how, (uint64_t)args[2], sizeof(how)))
 		return to_kernel(SYS_openat2, args);
-	return openat((int)args[0], path, (int)how.flags, (mode_t)how.mode);
+	rc = SYS(SYS_openat2, AT_FDCWD, "", args[2], args[3]);
+	if (rc != -ENOENT)
+		return libc_result(rc);
+	if (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) &&
+	    guard_copy_string(at.text, path, PATH_MAX) > 0)
+		skipped = path_in_directory(how.resolve, at.text);
+	if (skipped < 0)
+		return to_kernel(SYS_openat2, args);
+	if (skipped) {
+		path_resolve(&at, (int)args[0], path + skipped, true);
+		if (!at.resolved)
+			return to_kernel(SYS_openat2, args);
+	}
+	return openat((int)args[0], path + skipped, (int)how.flags, (mode_t)how.mode);
 }
 
 /* The kernel returns the length with the final zero. */
@@ -120,6 +142,32 @@ static long current_directory(const long *args)
 	if ((size_t)args[1] < len)
 		return libc_result(-ERANGE);
 	return libc_result(self_write((uint64_t)args[0], path, len) ? -EFAULT : (long)len);
+}
+
+static long old_listing(const long *args)
+{
+	long len = getdents64((int)args[0], (void *)args[1], (unsigned int)args[2]);
+
+	if (len > 0)
+		old_entries((void *)args[1], len);
+	return len;
+}
+
+/* Calls that the C library's function does not make as they are: it may look at the arguments. */
+static long at_path(long number, const char *path, long second)
+{
+	struct path_at at;
+
+	path_resolve(&at, AT_FDCWD, path, true);
+	return libc_result(PATH_CALL(&at, SYS(number, at.path, second)));
+}
+
+static long at_directory(long number, const long *args, bool follow)
+{
+	struct path_at at;
+
+	path_resolve(&at, (int)args[0], (const char *)args[1], follow);
+	return libc_result(PATH_CALL(&at, SYS(number, at.dirfd, at.path, args[2], args[3])));
 }
 
 /* Without a path it is the descriptor that is meant, which utimensat() of the C library refuses. */
@@ -459,14 +507,6 @@ static bool is_wanted(long number)
 	return number < NUMBERS && table[number].anywhere;
 }
 
-/* Under valgrind code is translated once, and its own calls would be dispatched. */
-static bool is_translated(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "/vgpreload_");
-}
-
 /* The runtimes of sanitizers, if the program has one. */
 extern void __asan_init(void) __attribute__((weak));
 extern void __hwasan_init(void) __attribute__((weak));
@@ -491,7 +531,8 @@ static __attribute__((constructor)) void dispatch_start(void)
 	preload_ready();
 	if (!root_active() || !entry_set(dispatch_concerns, dispatch_answer))
 		return;
-	if (is_translated()) {
+	/* Its own calls would be dispatched. */
+	if (sys_under_valgrind()) {
 		log_info("valgrind: system calls without the C library's functions are not "
 			 "followed");
 		return;

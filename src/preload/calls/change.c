@@ -25,6 +25,9 @@
 #define RENAME_NOREPLACE 1u
 #endif
 
+/* NOREPLACE, EXCHANGE and WHITEOUT. */
+#define RENAME_FLAGS 7u
+
 static bool in_sysfs(const struct path_at *at)
 {
 	return strncmp(at->resolved, "/sys", 4) == 0;
@@ -173,7 +176,7 @@ EXPORT int unlinkat(int dirfd, const char *path, int flags)
 	path_resolve_links(&at, dirfd, path, false);
 	if (!at.emulated)
 		return (int)libc_result(SYS(SYS_unlinkat, at.dirfd, at.path, flags));
-	rc = check_remove(&at);
+	rc = flags & ~AT_REMOVEDIR ? -EINVAL : check_remove(&at);
 	if (!rc)
 		rc = (int)SYS(SYS_unlinkat, AT_FDCWD, at.text, flags);
 	return (int)libc_result(rc);
@@ -229,7 +232,7 @@ EXPORT int renameat2(int from_dir, const char *from, int to_dir, const char *to,
 	if (!source.emulated && !target.emulated)
 		return (int)libc_result(SYS(SYS_renameat2, source.dirfd, source.path, target.dirfd,
 					    target.path, flags));
-	rc = check_pair(&source, &target);
+	rc = flags & ~RENAME_FLAGS ? -EINVAL : check_pair(&source, &target);
 	if (!rc)
 		rc = (int)SYS(SYS_renameat2, AT_FDCWD, source.text, AT_FDCWD, target.text, flags);
 	return (int)libc_result(rc);
@@ -255,8 +258,12 @@ EXPORT int linkat(int from_dir, const char *from, int to_dir, const char *to, in
 	if (!source.emulated && !target.emulated)
 		return (int)libc_result(SYS(SYS_linkat, source.dirfd, source.path, target.dirfd,
 					    target.path, flags));
-	rc = target.emulated && !look(target.dirfd, target.path) ? -EEXIST
-								 : check_pair(&source, &target);
+	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		rc = -EINVAL;
+	else if (target.emulated && !look(target.dirfd, target.path))
+		rc = -EEXIST;
+	else
+		rc = check_pair(&source, &target);
 	if (!rc)
 		rc = (int)SYS(SYS_linkat, AT_FDCWD, source.text, AT_FDCWD, target.text, 0);
 	return (int)libc_result(rc);

@@ -56,7 +56,7 @@ static bool is_kept(int fd)
 
 static void forget_hint(int fd)
 {
-	if (fdtable_hint(fd) == PATH_HINT_NONE || !preload_tracks_process())
+	if (fdtable_hint(fd) == PATH_HINT_NONE || !preload_tracks_hints())
 		return;
 	listing_forget(fd);
 	fdtable_set_hint(fd, PATH_HINT_NONE);
@@ -87,7 +87,7 @@ void fd_opened(int fd, enum path_hint hint)
 {
 	struct engine_call call;
 
-	if (fdtable_hint(fd) != hint && preload_tracks_process())
+	if (fdtable_hint(fd) != hint && preload_tracks_hints())
 		fdtable_set_hint(fd, hint);
 	if (!fdtable_has(fd))
 		return;

@@ -23,6 +23,7 @@
 #include "mem/resident.h"
 #include "mem/view.h"
 #include "preload/calls/map_emulated.h"
+#include "preload/calls/uring.h"
 #include "preload/engine/call.h"
 #include "preload/engine/memlock.h"
 #include "preload/process/defer.h"
@@ -231,8 +232,12 @@ long memory_mmap(long addr, long len, long prot, long flags, long fd, long offse
 	if (flags & MAP_LOCKED)
 		memlock_seen();
 	desc = flags & MAP_ANONYMOUS ? NULL : engine_enter_fd(&call, (int)fd);
-	if (!desc)
-		return mmap_plain(&request);
+	if (!desc) {
+		rc = mmap_plain(&request);
+		if (rc >= 0 && flags & MAP_SHARED && !(flags & MAP_ANONYMOUS))
+			uring_mapped((int)fd, offset, (const void *)rc);
+		return rc;
+	}
 	rc = mmap_emulated(desc, &request);
 	engine_leave_fd(&call, desc);
 	return rc;

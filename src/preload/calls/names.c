@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Functions that only need the path that the program means. */
+#include <sys/fanotify.h>
+#include <sys/ipc.h>
+#include <sys/syscall.h>
+
 #include "preload/process/path.h"
 #include "preload/start/real.h"
 
@@ -47,6 +51,11 @@ FUNCTION_AT(int, utimensat,
 FUNCTION(int, utimes, (const char *path, const struct timeval times[2]), true, at.path, times)
 FUNCTION(int, utime, (const char *path, const struct utimbuf *times), true, at.path, times)
 
+FUNCTION(int, lutimes, (const char *path, const struct timeval times[2]), false, at.path, times)
+FUNCTION_AT(int, futimesat, (int dirfd, const char *path, const struct timeval times[2]), true,
+	    times)
+FUNCTION(int, lchmod, (const char *path, mode_t mode), false, at.path, mode)
+
 FUNCTION(ssize_t, getxattr, (const char *path, const char *name, void *value, size_t size), true,
 	 at.path, name, value, size)
 FUNCTION(ssize_t, lgetxattr, (const char *path, const char *name, void *value, size_t size), false,
@@ -57,3 +66,78 @@ FUNCTION(ssize_t, llistxattr, (const char *path, char *list, size_t size), false
 
 FUNCTION(int, inotify_add_watch, (int fd, const char *path, uint32_t mask),
 	 !(mask & IN_DONT_FOLLOW), fd, at.path, mask)
+
+EXPORT int fanotify_mark(int fd, unsigned int flags, FANOTIFY_MASK mask, int dirfd,
+			 const char *path)
+{
+	struct path_at at;
+
+	path_resolve(&at, dirfd, path, !(flags & FAN_MARK_DONT_FOLLOW));
+	return (int)libc_result(
+		PATH_CALL(&at, SYS(SYS_fanotify_mark, fd, flags, mask, at.dirfd, at.path)));
+}
+
+/* What IPC takes from a file to name something. */
+EXPORT key_t ftok(const char *path, int project)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return -1;
+	return (key_t)(((unsigned int)project & 0xff) << 24 |
+		       ((unsigned int)st.st_dev & 0xff) << 16 | ((unsigned int)st.st_ino & 0xffff));
+}
+
+/* ---- what the file systems of emulated files cannot do ---- */
+
+/* The result of a call that they do not carry out: @at, in the shadow root, has to be there. */
+static long refused(const struct path_at *at)
+{
+	struct stat st;
+	long rc = SYS(SYS_newfstatat, at->dirfd, at->path, &st, AT_SYMLINK_NOFOLLOW);
+
+	return rc ? rc : -EOPNOTSUPP;
+}
+
+/* The result of @call, a system call with @at, unless that leads into the shadow root. */
+#define UNLESS_EMULATED(at, call) \
+	((int)libc_result(PATH_CALL(at, (at)->shadow ? refused(at) : (call))))
+
+static int set_attribute(long number, const char *path, bool follow, const char *name,
+			 const void *value, size_t size, int flags)
+{
+	struct path_at at;
+
+	path_resolve(&at, AT_FDCWD, path, follow);
+	return UNLESS_EMULATED(&at, SYS(number, at.path, name, value, size, flags));
+}
+
+EXPORT int setxattr(const char *path, const char *name, const void *value, size_t size, int flags)
+{
+	return set_attribute(SYS_setxattr, path, true, name, value, size, flags);
+}
+
+EXPORT int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)
+{
+	return set_attribute(SYS_lsetxattr, path, false, name, value, size, flags);
+}
+
+EXPORT int removexattr(const char *path, const char *name)
+{
+	return set_attribute(SYS_removexattr, path, true, name, NULL, 0, 0);
+}
+
+EXPORT int lremovexattr(const char *path, const char *name)
+{
+	return set_attribute(SYS_lremovexattr, path, false, name, NULL, 0, 0);
+}
+
+EXPORT int name_to_handle_at(int dirfd, const char *path, struct file_handle *handle, int *mount,
+			     int flags)
+{
+	struct path_at at;
+
+	path_resolve(&at, dirfd, path, flags & AT_SYMLINK_FOLLOW);
+	return UNLESS_EMULATED(&at,
+			       SYS(SYS_name_to_handle_at, at.dirfd, at.path, handle, mount, flags));
+}

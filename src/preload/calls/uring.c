@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Before a ring's requests are submitted, those on emulated descriptors get the descriptor -1; only
- * a poll is left, for which the placeholder is right. To see them, the queue is mapped for the time
- * of the call: a mapping that stayed would keep the ring alive after the program has closed it.
+ * Before a ring's requests are submitted, those on emulated descriptors get the descriptor -1;
+ * only a poll is left, for which the placeholder is right. Those with a path that leads to the
+ * machine are carried out at once (uring_names.h), and become requests that only give the
+ * result, which Linux has since 6.10; before, they get the descriptor -1, too. To change them,
+ * the queue is mapped for the time of the call: a mapping that stayed would keep the ring alive
+ * after the program has closed it. Whether there are any is seen where the program itself has
+ * mapped the queue.
  *
- * What cannot be seen so is refused when the ring is made: a queue that the kernel polls by itself,
- * and one in memory of the program's. Programs go on without these.
+ * What cannot be seen so is refused when the ring is made: a queue that the kernel polls by
+ * itself, and one in memory of the program's. Programs go on without these.
  *
- * The layout of a ring is recorded by its descriptor; copies of that are compared with it when they
- * are used first. A record of a ring that is closed does no harm: another file with that number
- * cannot be mapped as a ring. `rings_busy` guards the records, and is held inside sections only
- * (process/defer.h), so a handler does not wait for itself.
+ * The layout of a ring is recorded by its descriptor; copies of that are compared with it when
+ * they are used first. A record of a ring that is closed does no harm: another file with that
+ * number cannot be mapped as a ring. `rings_busy` guards the records, and is held inside
+ * sections only (process/defer.h), so a handler does not wait for itself.
  */
 #include "preload/calls/uring.h"
 
@@ -22,11 +26,13 @@
 
 #include "base/log.h"
 #include "base/sys.h"
+#include "mem/guard.h"
 #include "mem/self.h"
+#include "preload/calls/uring_names.h"
 #include "preload/engine/call.h"
 #include "preload/process/fdtable.h"
 #include "preload/start/real.h"
-#include "preload/trap/detour.h"
+#include "preload/start/root.h"
 
 /* Missing in older headers. */
 #ifndef SYS_io_uring_setup
@@ -47,9 +53,9 @@ enum {
 	REGISTER_FILES_UPDATE2 = 14,
 	REGISTER_RING_FDS = 20,
 	REQUEST_FIXED_FILE = 1 << 0,
-	REQUEST_SPLICE = 30,
-	REQUEST_TEE = 33,
-	REQUEST_POLL_ADD = 6,
+	FEATURE_MIN_TIMEOUT = 1 << 15, /* newer than requests that give a result */
+	GIVE_RESULT = 1 << 0,	       /* of a request that does nothing */
+	OFFSET_QUEUE = 0,
 	OFFSET_REQUESTS = 0x10000000,
 };
 
@@ -62,15 +68,6 @@ struct ring_params {
 	uint32_t cq[10];
 };
 
-struct request {
-	uint8_t opcode, flags;
-	uint16_t priority;
-	int32_t fd;
-	uint64_t unused[4];
-	uint32_t unused_too;
-	int32_t splice_fd;
-};
-
 enum {
 	RINGS = 256,
 };
@@ -78,10 +75,13 @@ enum {
 struct ring {
 	int number; /* of its descriptor, and 1; 0: none */
 	struct ring_params params;
+	/* Where the program has mapped the queue and its requests last; NULL: not known. */
+	const char *queue, *requests;
 };
 
 static struct ring rings[RINGS];
 static atomic_flag rings_busy = ATOMIC_FLAG_INIT;
+static atomic_bool has_rings; /* one has been made */
 
 static void rings_lock(struct defer_section *section)
 {
@@ -125,8 +125,8 @@ static void forget_closed(void)
 	}
 }
 
-/* False: there are too many. */
-static bool record(int fd, const struct ring_params *params)
+/* Records @ring as that of @fd. False: there are too many. */
+static bool record(int fd, const struct ring *ring)
 {
 	struct defer_section section;
 	struct ring *place;
@@ -139,23 +139,25 @@ static bool record(int fd, const struct ring_params *params)
 		forget_closed();
 		place = with_number(0);
 	}
-	if (place)
-		*place = (struct ring){.number = fd + 1, .params = *params};
+	if (place) {
+		*place = *ring;
+		place->number = fd + 1;
+	}
 	rings_unlock(&section);
 	return place != NULL;
 }
 
-static bool find_recorded(int fd, struct ring_params *params)
+static bool find_recorded(int fd, struct ring *ring)
 {
 	struct defer_section section;
-	const struct ring *ring;
+	const struct ring *found;
 
 	rings_lock(&section);
-	ring = with_number(fd + 1);
-	if (ring)
-		*params = ring->params;
+	found = with_number(fd + 1);
+	if (found)
+		*ring = *found;
 	rings_unlock(&section);
-	return ring != NULL;
+	return found != NULL;
 }
 
 /* Whether both are descriptors of one file. */
@@ -167,7 +169,7 @@ static bool is_copy(int fd, int other)
 }
 
 /* Finds the layout of the ring of which @fd may be a copy by dup(), and records it. */
-static bool find_original(int fd, struct ring_params *params)
+static bool find_original(int fd, struct ring *ring)
 {
 	struct defer_section section;
 	bool found = false;
@@ -178,15 +180,31 @@ static bool find_original(int fd, struct ring_params *params)
 	for (int i = 0; i < RINGS && !found; i++) {
 		found = rings[i].number && is_copy(fd, rings[i].number - 1);
 		if (found)
-			*params = rings[i].params;
+			*ring = rings[i];
 	}
 	rings_unlock(&section);
-	return found && record(fd, params);
+	return found && record(fd, ring);
 }
 
-static bool find(int fd, struct ring_params *params)
+static bool find(int fd, struct ring *ring)
 {
-	return fd >= 0 && (find_recorded(fd, params) || find_original(fd, params));
+	return fd >= 0 && (find_recorded(fd, ring) || find_original(fd, ring));
+}
+
+void uring_mapped(int fd, long offset, const void *addr)
+{
+	struct defer_section section;
+	struct ring *ring;
+
+	if (!atomic_load_explicit(&has_rings, memory_order_relaxed))
+		return;
+	rings_lock(&section);
+	ring = with_number(fd + 1);
+	if (ring && offset == OFFSET_QUEUE)
+		ring->queue = addr;
+	else if (ring && offset == OFFSET_REQUESTS)
+		ring->requests = addr;
+	rings_unlock(&section);
 }
 
 static void say_refused(const char *what)
@@ -199,6 +217,7 @@ static void say_refused(const char *what)
 
 long uring_setup(const long *args)
 {
+	struct ring ring = {.number = 0};
 	struct ring_params params;
 	long fd;
 
@@ -215,7 +234,9 @@ long uring_setup(const long *args)
 	fd = SYS(SYS_io_uring_setup, args[0], args[1]);
 	if (fd < 0)
 		return fd;
-	if (!self_read(&params, (uint64_t)args[1], sizeof(params)) && record((int)fd, &params))
+	atomic_store_explicit(&has_rings, true, memory_order_relaxed);
+	if (!self_read(&ring.params, (uint64_t)args[1], sizeof(ring.params)) &&
+	    record((int)fd, &ring))
 		return fd;
 	SYS(SYS_close, fd);
 	return -ENOMEM;
@@ -262,14 +283,45 @@ static uint32_t load(const struct queue *queue, uint32_t offset)
 	return __atomic_load_n((uint32_t *)(void *)(queue->ring + offset), __ATOMIC_ACQUIRE);
 }
 
-static void check_request(struct request *request)
+/* Has @request do nothing, and give @result. */
+static void give_result(struct uring_request *request, long result)
 {
-	if ((request->opcode == REQUEST_SPLICE || request->opcode == REQUEST_TEE) &&
-	    fdtable_has(request->splice_fd))
-		request->splice_fd = -1;
-	if (!(request->flags & REQUEST_FIXED_FILE) && request->opcode != REQUEST_POLL_ADD &&
-	    fdtable_has(request->fd))
+	*request = (struct uring_request){
+		.opcode = URING_NOP,
+		.flags = request->flags & (uint8_t)~REQUEST_FIXED_FILE,
+		.fd = -1,
+		.len = (uint32_t)result,
+		.own_flags = GIVE_RESULT,
+		.cookie = request->cookie,
+	};
+}
+
+/* Has @request end with EBADF. */
+static void refuse_request(struct uring_request *request)
+{
+	*request = (struct uring_request){
+		.opcode = URING_READ,
+		.flags = request->flags & (uint8_t)~REQUEST_FIXED_FILE,
+		.fd = -1,
+		.cookie = request->cookie,
+	};
+}
+
+static void check_request(struct uring_request *request, const struct ring_params *params)
+{
+	const bool is_fixed = request->flags & REQUEST_FIXED_FILE;
+
+	if ((request->opcode == URING_SPLICE || request->opcode == URING_TEE) &&
+	    fdtable_has(request->slot))
+		request->slot = -1;
+	if (!is_fixed && uring_names_concern(request)) {
+		if (params->features & FEATURE_MIN_TIMEOUT)
+			give_result(request, uring_names_carry_out(request));
+		else
+			refuse_request(request);
+	} else if (!is_fixed && request->opcode != URING_POLL_ADD && fdtable_has(request->fd)) {
 		request->fd = -1;
+	}
 }
 
 static void check_queue(const struct queue *queue, const struct ring_params *params)
@@ -284,18 +336,61 @@ static void check_queue(const struct queue *queue, const struct ring_params *par
 		if (!(params->flags & SETUP_NO_SQARRAY))
 			index = load(queue, params->sq.array + index * (uint32_t)sizeof(uint32_t));
 		if (index < params->sq_entries)
-			check_request((void *)(queue->requests + index * queue->request_size));
+			check_request((void *)(queue->requests + index * queue->request_size),
+				      params);
 	}
+}
+
+static bool is_harmless(const struct uring_request *request)
+{
+	if (!(request->flags & REQUEST_FIXED_FILE) &&
+	    (fdtable_has(request->fd) || uring_names_concern(request)))
+		return false;
+	return (request->opcode != URING_SPLICE && request->opcode != URING_TEE) ||
+	       !fdtable_has(request->slot);
+}
+
+static bool peek(const char *base, uint32_t offset, uint32_t *word)
+{
+	return !guard_copy(word, base + offset, sizeof(*word));
+}
+
+/*
+ * Whether there is certainly nothing to do for the requests of @ring. Looks where the program has
+ * mapped it, which costs less than a mapping; something else may be there now.
+ */
+static bool nothing_to_do(const struct ring *ring)
+{
+	const struct ring_params *params = &ring->params;
+	const uint32_t mask = params->sq_entries - 1;
+	const size_t size = params->flags & SETUP_SQE128 ? 128 : 64;
+	struct uring_request request;
+	uint32_t head, tail, index;
+
+	if (!ring->queue || !ring->requests || !peek(ring->queue, params->sq.head, &head) ||
+	    !peek(ring->queue, params->sq.tail, &tail))
+		return false;
+	for (; tail - head - 1 < params->sq_entries; head++) {
+		index = head & mask;
+		if (!(params->flags & SETUP_NO_SQARRAY) &&
+		    !peek(ring->queue, params->sq.array + index * (uint32_t)sizeof(index), &index))
+			return false;
+		if (index < params->sq_entries &&
+		    (guard_copy(&request, ring->requests + index * size, sizeof(request)) ||
+		     !is_harmless(&request)))
+			return false;
+	}
+	return true;
 }
 
 long uring_enter(const long *args)
 {
-	struct ring_params params;
 	struct queue queue;
+	struct ring ring;
 
-	if (args[1] && detours_begun() && find((int)args[0], &params) &&
-	    !map_queue((int)args[0], &params, &queue)) {
-		check_queue(&queue, &params);
+	if (args[1] && root_active() && find((int)args[0], &ring) && !nothing_to_do(&ring) &&
+	    !map_queue((int)args[0], &ring.params, &queue)) {
+		check_queue(&queue, &ring.params);
 		unmap_queue(&queue);
 	}
 	return SYS(SYS_io_uring_enter, args[0], args[1], args[2], args[3], args[4], args[5]);

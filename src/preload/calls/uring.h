@@ -11,4 +11,7 @@ long uring_setup(const long *args);
 long uring_enter(const long *args);
 long uring_register(const long *args);
 
+/* The program has mapped the file @fd, shared, from @offset on at @addr. */
+void uring_mapped(int fd, long offset, const void *addr);
+
 #endif

@@ -4,8 +4,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "base/sys.h"
@@ -56,9 +54,7 @@ static bool switches;
 
 void own_stack_init(void)
 {
-	const char *preloaded = getenv("LD_PRELOAD");
-
-	switches = !preloaded || !strstr(preloaded, "/vgpreload_");
+	switches = !sys_under_valgrind();
 }
 
 /* The whole mapping; NULL: no memory. */

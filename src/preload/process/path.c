@@ -494,8 +494,12 @@ static bool meets_link(const struct path_at *at)
 		.flags = O_PATH | O_CLOEXEC | (at->follow ? 0u : (unsigned int)O_NOFOLLOW),
 		.resolve = RESOLVE_NO_SYMLINKS,
 	};
-	long fd = SYS(SYS_openat2, at->dirfd, at->path, &how, sizeof(how));
+	long fd;
 
+	/* valgrind says of each call that it does not know that it does not. */
+	if (sys_under_valgrind())
+		return true;
+	fd = SYS(SYS_openat2, at->dirfd, at->path, &how, sizeof(how));
 	if (fd >= 0)
 		SYS(SYS_close, fd);
 	return fd < 0 && fd != -ENOENT && fd != -ENOTDIR && fd != -EFAULT;

@@ -2,6 +2,7 @@
 /* See path_names.h. Cost: a comparison for each tree. */
 #include "preload/process/path_names.h"
 
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -213,4 +214,19 @@ bool path_bdf(const char *path, char bdf[PATH_BDF])
 	memcpy(bdf, name, (size_t)(end - name));
 	bdf[end - name] = '\0';
 	return true;
+}
+
+int path_in_directory(uint64_t resolve, const char *path)
+{
+	const size_t slashes = strspn(path, "/");
+
+	if (!(resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
+		return 0;
+	for (const char *at = path; (at = strstr(at, "..")) != NULL; at += 2) {
+		if ((at == path || at[-1] == '/') && (!at[2] || at[2] == '/'))
+			return -1;
+	}
+	if ((slashes && resolve & RESOLVE_BENEATH) || !path[slashes])
+		return -1;
+	return (int)slashes;
 }

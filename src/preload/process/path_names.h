@@ -67,6 +67,13 @@ enum {
  */
 bool path_size(const char *name, mode_t mode, uint64_t *size);
 
+/*
+ * For openat2() with @resolve (RESOLVE_BENEATH, RESOLVE_IN_ROOT): how many first characters of
+ * @path to leave out, so that it begins in the directory. -1: the kernel is to follow it, because
+ * it may leave the directory.
+ */
+int path_in_directory(uint64_t resolve, const char *path);
+
 /* The name of the PCI device in whose directory of sysfs @path is. False: it is in none. */
 bool path_bdf(const char *path, char bdf[PATH_BDF]);
 

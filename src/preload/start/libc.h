@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <fts.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -27,6 +28,13 @@ ssize_t process_madvise(int pidfd, const struct iovec *ranges, size_t count, int
 #define IOCTL_REQUEST unsigned long
 #else
 #define IOCTL_REQUEST int
+#endif
+
+/* And fanotify_mark() for a mask. */
+#ifdef __GLIBC__
+#define FANOTIFY_MASK uint64_t
+#else
+#define FANOTIFY_MASK unsigned long long
 #endif
 
 #ifndef __GLIBC__

@@ -37,6 +37,11 @@ bool preload_tracks_process(void)
 	       atomic_load_explicit(&tracked, memory_order_relaxed) == (pid_t)SYS(SYS_getpid);
 }
 
+bool preload_tracks_hints(void)
+{
+	return sys_confined() ? !own_table : preload_tracks_process();
+}
+
 void preload_init(void)
 {
 	int saved = errno;

@@ -57,6 +57,13 @@ void preload_init(void);
  */
 bool preload_tracks_process(void);
 
+/*
+ * The same for what is only known of a descriptor (fdtable_hint()). A program that confines itself
+ * may not be permitted the call by which the child of a vfork is told apart; there every process is
+ * taken for the one.
+ */
+bool preload_tracks_hints(void);
+
 /* The calling thread has unshared its descriptors: what it does to them is not recorded either. */
 void preload_unshared_files(void);
 

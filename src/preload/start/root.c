@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sys.h"
 #include "preload/start/layout.h"
 
 static char root[ROOT_MAX + 1];
@@ -26,6 +27,9 @@ void root_init(void)
 	size_t len = value ? strlen(value) : 0;
 
 	if (!len || len > ROOT_MAX || value[0] != '/')
+		return;
+	/* In a sandbox with other file systems the machine is not there. */
+	if (sys_call_made(SYS_faccessat, AT_FDCWD, (long)value, F_OK, 0, 0, 0) == -ENOENT)
 		return;
 	assert(!length() || strcmp(root, value) == 0);
 	memcpy(root, value, len);
