@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/sys.h"
+#include "mem/index.h"
 #include "mem/maps.h"
 #include "mem/registered.h"
 #include "mem/resident.h"
@@ -127,7 +128,8 @@ int populate(uint64_t va, uint64_t len, bool write)
 		return whole_range_mapped(va, len) ? -ENOMEM : -EFAULT;
 	if ((!rc || rc == -EINVAL) && !advice_works())
 		rc = touch_all(va, len, write);
-	if (!rc && !write)
+	/* Only for programs that are to find what a kernel does: it takes three system calls. */
+	if (!rc && !write && index_enabled())
 		rc = take_copies(va, len, &copies);
 	if (rc)
 		return -EFAULT;
