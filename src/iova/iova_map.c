@@ -16,7 +16,12 @@
 
 void iova_map_init(struct iova_map *map)
 {
-	*map = (struct iova_map){0};
+	map->root = NULL;
+	map->first = 0;
+	map->height = 0;
+	map->count = 0;
+	map->latest = 0;
+	map->path.step[0].node = NULL; /* the rest of it is not read then */
 }
 
 static void free_nodes(struct iova_map_node *node, unsigned int level)
@@ -160,13 +165,13 @@ static int insert_first(struct iova_map *map, struct iova_range range, void *val
 /* Updates the lasts above the path's leaf, whose final row has changed. */
 static void update_lasts(const struct iova_map *map, const struct iova_map_path *path)
 {
-	uint64_t last = node_last(path->node[0]);
+	uint64_t last = node_last(path->step[0].node);
 
 	for (unsigned int level = 1; level < map->height; level++) {
-		struct iova_map_node *node = path->node[level];
+		struct iova_map_node *node = path->step[level].node;
 
-		inner_cells(node, INNER_LAST)[path->row[level]] = last;
-		if (path->row[level] + 1 < node->count)
+		inner_cells(node, INNER_LAST)[path->step[level].row] = last;
+		if (path->step[level].row + 1 < node->count)
 			return;
 	}
 }
@@ -174,17 +179,17 @@ static void update_lasts(const struct iova_map *map, const struct iova_map_path 
 /* The lowest entry has changed, in the first leaf, which is on @path: updates the tree's base. */
 static void update_first(struct iova_map *map, struct iova_map_path *path)
 {
-	map->first = leaf_cells(path->node[0], LEAF_START)[0];
+	map->first = leaf_cells(path->step[0].node, LEAF_START)[0];
 	for (unsigned int level = 0; level < map->height; level++)
-		path->base[level] = map->first;
+		path->step[level].base = map->first;
 }
 
 /* Inserts at @path, whose leaf has a free row. */
 static void insert_at(struct iova_map *map, struct iova_map_path *path, struct iova_range range,
 		      void *value)
 {
-	struct iova_map_node *leaf = path->node[0];
-	unsigned int row = path->row[0];
+	struct iova_map_node *leaf = path->step[0].node;
+	unsigned int row = path->step[0].row;
 	uint64_t begin = path_base(path, 0, row);
 
 	leaf_insert(leaf, row, range, value);
@@ -204,9 +209,9 @@ static void insert_at(struct iova_map *map, struct iova_map_path *path, struct i
 /* Whether the leaf of the map's path is the one that a search for @iova ends in. */
 static bool path_covers(const struct iova_map *map, uint64_t iova)
 {
-	const struct iova_map_node *leaf = map->path.node[0];
+	const struct iova_map_node *leaf = map->path.step[0].node;
 
-	if (!leaf || iova < map->path.base[0])
+	if (!leaf || iova < map->path.step[0].base)
 		return false;
 	return iova <= node_last(leaf) || node_last(leaf) == node_last(map->root);
 }
@@ -219,8 +224,9 @@ static struct iova_map_path *find_path(struct iova_map *map, uint64_t iova)
 {
 	struct iova_map_path *path = &map->path;
 
-	if (path_covers(map, iova))
-		path->row[0] = leaf_lower(path->node[0], iova);
+	/* Above a single leaf there is nothing to search. */
+	if (map->height > 1 && path_covers(map, iova))
+		path->step[0].row = leaf_lower(path->step[0].node, iova);
 	else
 		map_descend(map, iova, path);
 	return path;
@@ -237,8 +243,9 @@ int iova_map_insert(struct iova_map *map, struct iova_range range, void *value)
 		return insert_first(map, range, value);
 
 	path = find_path(map, range.start);
-	leaf = path->node[0];
-	if (path->row[0] < leaf->count && leaf_cells(leaf, LEAF_START)[path->row[0]] <= range.last)
+	leaf = path->step[0].node;
+	if (path->step[0].row < leaf->count &&
+	    leaf_cells(leaf, LEAF_START)[path->step[0].row] <= range.last)
 		return -EEXIST;
 	if (leaf->count == LEAF_ROWS) {
 		rc = map_make_row(map, path, range.start);
@@ -258,15 +265,15 @@ bool iova_map_seek(struct iova_map *map, uint64_t iova, struct iova_map_entry *e
 	if (!map->root || iova > node_last(map->root))
 		return false;
 	path = find_path(map, iova);
-	*entry = leaf_entry(path->node[0], path->row[0]);
+	*entry = leaf_entry(path->step[0].node, path->step[0].row);
 	return true;
 }
 
 /* Removes the path's entry. It is not the only entry of its leaf, unless it is that of the map. */
 static void remove_row(struct iova_map *map, struct iova_map_path *path)
 {
-	struct iova_map_node *leaf = path->node[0];
-	unsigned int row = path->row[0];
+	struct iova_map_node *leaf = path->step[0].node;
+	unsigned int row = path->step[0].row;
 	struct iova_range range = leaf_range(leaf, row);
 	uint64_t begin = path_base(path, 0, row);
 	const uint64_t *start = leaf_cells(leaf, LEAF_START);
@@ -284,8 +291,8 @@ static void remove_row(struct iova_map *map, struct iova_map_path *path)
 		update_lasts(map, path);
 		map_hole_shrank(map, path, begin, range.start);
 		map_descend(map, range.start, path);
-		leaf = path->node[0];
-		if (path->row[0] < leaf->count)
+		leaf = path->step[0].node;
+		if (path->step[0].row < leaf->count)
 			map_hole_grew(map, path, begin, leaf_cells(leaf, LEAF_START)[0]);
 	}
 }
@@ -297,8 +304,8 @@ void iova_map_erase_found(struct iova_map *map)
 	/*
 	 * Refill first: so no leaf is ever empty, and rows move while all holes are accounted for.
 	 */
-	if (path->node[0]->count <= LEAF_ROWS_MIN && map->height > 1) {
-		uint64_t start = leaf_range(path->node[0], path->row[0]).start;
+	if (path->step[0].node->count <= LEAF_ROWS_MIN && map->height > 1) {
+		uint64_t start = leaf_range(path->step[0].node, path->step[0].row).start;
 
 		map_refill(map, path);
 		map_descend(map, start, path);
@@ -321,15 +328,15 @@ int iova_map_prepare_split(struct iova_map *map, uint64_t start)
 {
 	struct iova_map_path *path = find_path(map, start);
 
-	return path->node[0]->count < LEAF_ROWS ? 0 : map_make_row(map, path, start);
+	return path->step[0].node->count < LEAF_ROWS ? 0 : map_make_row(map, path, start);
 }
 
 /* The halves have no hole between them, and the leaf's final last stays: only the leaf changes. */
 void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *head, void *rest)
 {
 	const struct iova_map_path *path = find_path(map, start);
-	struct iova_map_node *leaf = path->node[0];
-	const unsigned int row = path->row[0];
+	struct iova_map_node *leaf = path->step[0].node;
+	const unsigned int row = path->step[0].row;
 	struct iova_range range;
 
 	range = leaf_range(leaf, row);

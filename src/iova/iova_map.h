@@ -21,13 +21,17 @@ enum {
 	IOVA_MAP_HEIGHT_MAX = 13
 };
 
-/* The path from the root to an entry, by level (the leaf's is 0). */
-struct iova_map_path {
-	struct iova_map_node *node[IOVA_MAP_HEIGHT_MAX];
-	unsigned int row[IOVA_MAP_HEIGHT_MAX];
-	uint64_t base[IOVA_MAP_HEIGHT_MAX];
+/* A level of the path from the root to an entry: what is together is used together. */
+struct iova_map_step {
+	struct iova_map_node *node;
+	uint64_t base;
 	/* What no hole below another row of an inner node exceeds; UINT64_MAX: not known. */
-	uint64_t others[IOVA_MAP_HEIGHT_MAX];
+	uint64_t others;
+	unsigned int row;
+};
+
+struct iova_map_path {
+	struct iova_map_step step[IOVA_MAP_HEIGHT_MAX]; /* the leaf's is 0 */
 };
 
 struct iova_map {

@@ -37,7 +37,7 @@ static unsigned int count_full(const struct iova_map *map, const struct iova_map
 {
 	unsigned int level = 0;
 
-	while (level < map->height && path->node[level]->count == path->node[level]->rows)
+	while (level < map->height && path->step[level].node->count == path->step[level].node->rows)
 		level++;
 	return level;
 }
@@ -74,10 +74,10 @@ static void raise_root(struct iova_map *map, struct iova_map_path *path, struct 
 	root->count = 1;
 	set_child(root, 0, map->root);
 	map->root = root;
-	path->node[level] = root;
-	path->row[level] = 0;
-	path->base[level] = map->first;
-	path->others[level] = UINT64_MAX;
+	path->step[level].node = root;
+	path->step[level].row = 0;
+	path->step[level].base = map->first;
+	path->step[level].others = UINT64_MAX;
 	map_refresh_row(path, level, 0);
 }
 
@@ -97,31 +97,31 @@ static unsigned int split_row(const struct iova_map_node *node, unsigned int lev
 static void split(struct iova_map_path *path, unsigned int level, enum edge edge,
 		  struct iova_map_node *right)
 {
-	struct iova_map_node *left = path->node[level];
-	struct iova_map_node *parent = path->node[level + 1];
-	unsigned int row = path->row[level + 1];
+	struct iova_map_node *left = path->step[level].node;
+	struct iova_map_node *parent = path->step[level + 1].node;
+	unsigned int row = path->step[level + 1].row;
 	unsigned int kept = split_row(left, level, edge);
 
 	node_share(left, right, kept);
 	node_open(parent, row + 1);
 	set_child(parent, row + 1, right);
-	path->others[level + 1] = UINT64_MAX;
+	path->step[level + 1].others = UINT64_MAX;
 	map_refresh_row(path, level + 1, row);
 	map_refresh_row(path, level + 1, row + 1);
 
-	if (path->row[level] >= kept) {
-		path->node[level] = right;
-		path->row[level] -= kept;
-		path->row[level + 1]++;
-		path->base[level] = path_base(path, level + 1, row + 1);
+	if (path->step[level].row >= kept) {
+		path->step[level].node = right;
+		path->step[level].row -= kept;
+		path->step[level + 1].row++;
+		path->step[level].base = path_base(path, level + 1, row + 1);
 	}
 }
 
 /* Evens out child @row and the one after it of the path's node at @level. */
 static void even_out(const struct iova_map_path *path, unsigned int level, unsigned int row)
 {
-	struct iova_map_node *left = inner_child(path->node[level], row);
-	struct iova_map_node *right = inner_child(path->node[level], row + 1);
+	struct iova_map_node *left = inner_child(path->step[level].node, row);
+	struct iova_map_node *right = inner_child(path->step[level].node, row + 1);
 
 	node_share(left, right, (left->count + right->count) / 2u);
 	map_refresh_row(path, level, row);
@@ -135,8 +135,8 @@ static bool has_plenty(const struct iova_map_node *parent, unsigned int row)
 
 static bool share_with_neighbour(const struct iova_map_path *path)
 {
-	struct iova_map_node *parent = path->node[1];
-	unsigned int row = path->row[1];
+	struct iova_map_node *parent = path->step[1].node;
+	unsigned int row = path->step[1].row;
 
 	if (row > 0 && has_plenty(parent, row - 1))
 		even_out(path, 1, row - 1);
@@ -171,12 +171,12 @@ int map_make_row(struct iova_map *map, struct iova_map_path *path, uint64_t iova
 /* Merges child @row + 1 of the path's node at @level into child @row. */
 static void merge(const struct iova_map_path *path, unsigned int level, unsigned int row)
 {
-	struct iova_map_node *left = inner_child(path->node[level], row);
-	struct iova_map_node *right = inner_child(path->node[level], row + 1);
+	struct iova_map_node *left = inner_child(path->step[level].node, row);
+	struct iova_map_node *right = inner_child(path->step[level].node, row + 1);
 
 	node_share(left, right, left->count + right->count);
 	node_free(right);
-	node_close(path->node[level], row + 1);
+	node_close(path->step[level].node, row + 1);
 	map_refresh_row(path, level, row);
 }
 
@@ -188,9 +188,9 @@ static void merge(const struct iova_map_path *path, unsigned int level, unsigned
 static bool refill(const struct iova_map_path *path, unsigned int level)
 {
 	unsigned int parent = level + 1;
-	unsigned int row = path->row[parent] ? path->row[parent] - 1 : 0;
-	const struct iova_map_node *left = inner_child(path->node[parent], row);
-	const struct iova_map_node *right = inner_child(path->node[parent], row + 1);
+	unsigned int row = path->step[parent].row ? path->step[parent].row - 1 : 0;
+	const struct iova_map_node *left = inner_child(path->step[parent].node, row);
+	const struct iova_map_node *right = inner_child(path->step[parent].node, row + 1);
 
 	if (left->count + right->count <= left->rows - left->rows / 4) {
 		merge(path, parent, row);
@@ -208,7 +208,7 @@ void map_refill(struct iova_map *map, struct iova_map_path *path)
 		return;
 	while (refill(path, level)) {
 		level++;
-		if (level + 1 == map->height || path->node[level]->count >= INNER_ROWS_MIN)
+		if (level + 1 == map->height || path->step[level].node->count >= INNER_ROWS_MIN)
 			break;
 	}
 	while (map->height > 1 && map->root->count == 1) {

@@ -87,17 +87,19 @@ static void check_path(struct walk *walk, const struct iova_map *map)
 	const struct iova_map_path *path = &map->path;
 	struct iova_map_path found;
 
-	if (!path->node[0])
+	if (!path->step[0].node)
 		return;
-	map_descend(map, node_last(path->node[0]), &found);
+	map_descend(map, node_last(path->step[0].node), &found);
 	for (unsigned int level = 0; level < map->height; level++) {
-		expect(walk, path->node[level] == found.node[level], "path's node");
-		expect(walk, !level || path->row[level] == found.row[level], "path's row");
-		expect(walk, path->base[level] == found.base[level], "path's base");
-		for (unsigned int row = 0; level && row < path->node[level]->count; row++)
+		expect(walk, path->step[level].node == found.step[level].node, "path's node");
+		expect(walk, !level || path->step[level].row == found.step[level].row,
+		       "path's row");
+		expect(walk, path->step[level].base == found.step[level].base, "path's base");
+		for (unsigned int row = 0; level && row < path->step[level].node->count; row++)
 			expect(walk,
-			       row == path->row[level] ||
-				       inner_span(path->node[level], 0)[row] <= path->others[level],
+			       row == path->step[level].row ||
+				       inner_span(path->step[level].node, 0)[row] <=
+					       path->step[level].others,
 			       "path's bound");
 	}
 }

@@ -107,11 +107,11 @@ static bool spans_reach(const struct spans *spans, const struct spans *old, unsi
 static void spans_after(const struct iova_map_path *path, unsigned int kinds,
 			const struct spans *old, struct spans *spans)
 {
-	const struct iova_map_node *leaf = path->node[0];
+	const struct iova_map_node *leaf = path->step[0].node;
 	const uint64_t *start = leaf_cells(leaf, LEAF_START);
 	const uint64_t *last = leaf_cells(leaf, LEAF_LAST);
-	const unsigned int limit = log2_floor(kinds), at = path->row[0];
-	uint64_t begin = path->base[0];
+	const unsigned int limit = log2_floor(kinds), at = path->step[0].row;
+	uint64_t begin = path->step[0].base;
 
 	memset(spans, 0, (limit + 1) * sizeof(spans->span[0]));
 	for (unsigned int row = at; row < leaf->count && row <= at + 1; row++)
@@ -181,11 +181,11 @@ static void inner_spans(const struct iova_map_node *inner, unsigned int kinds,
 static void inner_spans_after(struct iova_map_path *path, unsigned int level, unsigned int kinds,
 			      const struct spans *old, struct spans *spans)
 {
-	const struct iova_map_node *inner = path->node[level];
-	const unsigned int row = path->row[level];
+	const struct iova_map_node *inner = path->step[level].node;
+	const unsigned int row = path->step[level].row;
 	/* No kind exceeds the first one, or is below the last. */
 	const uint64_t *span = inner_span(inner, 0), limit = spans->span[log2_floor(kinds)];
-	uint64_t others = path->others[level];
+	uint64_t others = path->step[level].others;
 
 	if (others <= limit)
 		return;
@@ -194,14 +194,14 @@ static void inner_spans_after(struct iova_map_path *path, unsigned int level, un
 		others =
 			max_u64(others, largest(span + row + 1, inner->count - row - 1, limit + 1));
 	if (others <= limit)
-		path->others[level] = others;
+		path->step[level].others = others;
 	else
 		inner_spans(inner, kinds, old, spans);
 }
 
 void map_refresh_row(const struct iova_map_path *path, unsigned int level, unsigned int row)
 {
-	struct iova_map_node *node = path->node[level];
+	struct iova_map_node *node = path->step[level].node;
 	const struct iova_map_node *child = inner_child(node, row);
 	struct spans spans;
 
@@ -217,7 +217,7 @@ void map_refresh_row(const struct iova_map_path *path, unsigned int level, unsig
 /* The span of @kind that the parent keeps for the leaf of @path. */
 static uint64_t leaf_row_span(const struct iova_map_path *path, unsigned int kind)
 {
-	return inner_span(path->node[1], kind)[path->row[1]];
+	return inner_span(path->step[1].node, kind)[path->step[1].row];
 }
 
 static inline bool raise_cell(uint64_t *cell, uint64_t value)
@@ -258,20 +258,21 @@ void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path,
 	if (leaf_row_span(path, top) >= end - begin)
 		return;
 	for (unsigned int level = 1; level < map->height && changed; level++)
-		changed = raise_spans(&inner_span(path->node[level], 0)[path->row[level]], begin,
-				      end, top);
+		changed = raise_spans(&inner_span(path->step[level].node, 0)[path->step[level].row],
+				      begin, end, top);
 }
 
 /* Where the hole that ends at @end, at the row of @path or the next, begins now; @end: gone. */
 static uint64_t begin_of_rest(const struct iova_map_path *path, uint64_t end)
 {
-	const struct iova_map_node *leaf = path->node[0];
+	const struct iova_map_node *leaf = path->step[0].node;
 	const uint64_t *start = leaf_cells(leaf, LEAF_START);
 	const uint64_t *last = leaf_cells(leaf, LEAF_LAST);
 
-	for (unsigned int row = path->row[0]; row < leaf->count && row <= path->row[0] + 1; row++)
+	for (unsigned int row = path->step[0].row;
+	     row < leaf->count && row <= path->step[0].row + 1; row++)
 		if (start[row] == end)
-			return row ? last[row - 1] + 1 : path->base[0];
+			return row ? last[row - 1] + 1 : path->step[0].base;
 	return end;
 }
 
@@ -307,7 +308,7 @@ static unsigned int lower_spans(const struct iova_map_path *path, unsigned int l
 
 	for (unsigned int rest = kinds; rest; rest &= rest - 1) {
 		unsigned int kind = (unsigned int)__builtin_ctz(rest);
-		uint64_t *span = &inner_span(path->node[level], kind)[path->row[level]];
+		uint64_t *span = &inner_span(path->step[level].node, kind)[path->step[level].row];
 
 		if (*span == old->span[kind] && now->span[kind] < *span) {
 			*span = now->span[kind];

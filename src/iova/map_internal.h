@@ -99,7 +99,7 @@ static inline uint64_t node_last(const struct iova_map_node *node)
 static inline uint64_t path_base(const struct iova_map_path *path, unsigned int level,
 				 unsigned int row)
 {
-	return row ? path->node[level]->cells[row - 1] + 1 : path->base[level];
+	return row ? path->step[level].node->cells[row - 1] + 1 : path->step[level].base;
 }
 
 /*

@@ -145,20 +145,20 @@ void map_descend(const struct iova_map *map, uint64_t iova, struct iova_map_path
 
 		if (row == node->count)
 			row--;
-		path->node[level] = node;
-		path->row[level] = row;
-		path->base[level] = base;
-		path->others[level] = UINT64_MAX;
+		path->step[level].node = node;
+		path->step[level].row = row;
+		path->step[level].base = base;
+		path->step[level].others = UINT64_MAX;
 		base = path_base(path, level, row);
 		node = inner_child(node, row);
 		if (level == 1) {
 			leaf_prefetch(node);
-			span_prefetch(path->node[1], row);
+			span_prefetch(path->step[1].node, row);
 		} else {
 			inner_prefetch(node);
 		}
 	}
-	path->node[0] = node;
-	path->row[0] = leaf_lower(node, iova);
-	path->base[0] = base;
+	path->step[0].node = node;
+	path->step[0].row = leaf_lower(node, iova);
+	path->step[0].base = base;
 }
