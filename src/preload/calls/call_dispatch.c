@@ -16,7 +16,6 @@
 #ifdef __x86_64__
 
 #include <limits.h>
-#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <pthread.h>
 #include <string.h>
@@ -35,6 +34,7 @@
 #include "mem/self.h"
 #include "preload/calls/memory.h"
 #include "preload/calls/old_entries.h"
+#include "preload/calls/openat2.h"
 #include "preload/calls/uring.h"
 #include "preload/engine/call.h"
 #include "preload/engine/engine.h"
@@ -56,11 +56,11 @@
 #define SYS_io_uring_enter    426
 #define SYS_io_uring_register 427
 #endif
-#ifndef SYS_clone3
-#define SYS_clone3 435
-#endif
 #ifndef SYS_openat2
 #define SYS_openat2 437
+#endif
+#ifndef SYS_clone3
+#define SYS_clone3 435
 #endif
 #ifndef SYS_faccessat2
 #define SYS_faccessat2 439
@@ -96,38 +96,6 @@ struct answered {
 static long to_kernel(long number, const long *args)
 {
 	return libc_result(SYS(number, args[0], args[1], args[2], args[3], args[4], args[5]));
-}
-
-/*
- * openat2() where the path is emulated; else the kernel's. The kernel looks at the structure before
- * the path: it says of an empty path whether that would do.
- */
-long call_openat2(const long *args)
-{
-	const char *path = (const char *)args[1];
-	struct open_how how = {0};
-	struct path_at at;
-	int skipped = 0;
-	long rc;
-
-	path_resolve(&at, (int)args[0], path, true);
-	if (!at.resolved || (size_t)args[3] < sizeof(how) ||
-	    self_read(&how, (uint64_t)args[2], sizeof(how)))
-		return to_kernel(SYS_openat2, args);
-	rc = SYS(SYS_openat2, AT_FDCWD, "", args[2], args[3]);
-	if (rc != -ENOENT)
-		return libc_result(rc);
-	if (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) &&
-	    guard_copy_string(at.text, path, PATH_MAX) > 0)
-		skipped = path_in_directory(how.resolve, at.text);
-	if (skipped < 0)
-		return to_kernel(SYS_openat2, args);
-	if (skipped) {
-		path_resolve(&at, (int)args[0], path + skipped, true);
-		if (!at.resolved)
-			return to_kernel(SYS_openat2, args);
-	}
-	return openat((int)args[0], path + skipped, (int)how.flags, (mode_t)how.mode);
 }
 
 /* The kernel returns the length with the final zero. */

@@ -23,8 +23,5 @@ GENERAL_REGISTERS bool dispatch_concerns(struct caught_call *call, bool dispatch
 /* The result of @call, as the kernel gives it. errno stays as it is. */
 long dispatch_answer(const struct caught_call *call, bool dispatched);
 
-/* openat2() with its arguments: the C library has no function for it. -1 and errno: failed. */
-long call_openat2(const long *args);
-
 #endif
 #endif

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include "preload/calls/call_dispatch.h"
+#include "preload/calls/openat2.h"
 #include "preload/process/fdtable.h"
 #include "preload/process/path.h"
 #include "preload/start/real.h"
