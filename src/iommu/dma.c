@@ -373,7 +373,7 @@ static ALWAYS_INLINE bool recall(const struct iommu_domain *domain, uint64_t beg
 	const uint64_t iova = begin + done;
 	uint64_t bus, known;
 
-	if (iova < begin || (!lookaside_find_extent(domain, iova, need, *len, &bus, &known) &&
+	if (iova < begin || (!lookaside_find(domain, iova, need, *len, &bus, &known) &&
 			     !lookaside_find_any(domain, iova, need, &bus, &known)))
 		return false;
 	*len = min_u64(*len, known);
@@ -735,7 +735,7 @@ static __attribute__((noinline)) int translate_anyhow(struct iommu_endpoint *end
 
 	if (__builtin_expect(!known(pasid, prot), 0) ||
 	    (!find_recent(endpoint, domain, iova, prot, &at, &extent) &&
-	     __builtin_expect(!lookaside_find(domain, iova, prot, &at, &extent) &&
+	     __builtin_expect(!lookaside_find(domain, iova, prot, 1, &at, &extent) &&
 				      !lookaside_find_any(domain, iova, prot, &at, &extent),
 			      0)))
 		return translate_slowly(endpoint, pasid, iova, prot, bus, len);

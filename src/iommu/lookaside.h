@@ -180,52 +180,6 @@ static LOOKASIDE_INLINE bool lookaside_load(const struct lookaside_entry *entry,
 }
 
 /*
- * Where @entry (may be NULL), whose leaves are of 2^@shift bytes, says that @iova leads:
- * lookaside_find() describes the rest.
- */
-static LOOKASIDE_INLINE bool lookaside_read(const struct lookaside_entry *entry, unsigned int shift,
-					    uint64_t iova, unsigned int need, uint64_t *bus,
-					    uint64_t *len)
-{
-	struct lookaside_leaf leaf;
-	uint64_t inside;
-
-	if (!lookaside_load(entry, shift, iova, &leaf) ||
-	    __builtin_expect(!leaf_code_matches(leaf.code, leaf.entry, need), 0))
-		return false;
-	inside = iova & leaf.code->inside;
-	*bus = leaf_code_oa(leaf.code, leaf.entry) | inside;
-	*len = leaf.code->inside + 1 - inside;
-	return true;
-}
-
-/*
- * Where @iova leads in @domain (may be NULL; need not live any more), and how many bytes are
- * contiguous there: if the thread knows the table, and may use it for a request that needs the
- * rights @need (IOPT_READ, IOPT_WRITE), and the leaf has these and one of the usual sizes.
- *
- * Blocks of tables with pages, the usual ones, are looked for with constants behind a branch: the
- * processor foresees it, and does not wait for the block's size before it looks at the entry.
- */
-static LOOKASIDE_INLINE bool lookaside_find(const struct iommu_domain *domain, uint64_t iova,
-					    unsigned int need, uint64_t *bus, uint64_t *len)
-{
-	struct lookaside *cache = gate_cache;
-	const struct lookaside_entry *entry;
-	unsigned int shift;
-
-	if (__builtin_expect(!cache, 0))
-		return false;
-	shift = lookaside_shift(cache, domain, iova);
-	if (shift == LOOKASIDE_BLOCK_SHIFT) {
-		entry = lookaside_entry_of(cache, domain, iova, need, LOOKASIDE_BLOCK_SHIFT);
-		return lookaside_read(entry, IOPT_TABLE_SHIFT, iova, need, bus, len);
-	}
-	entry = lookaside_entry_of(cache, domain, iova, need, shift);
-	return lookaside_read(entry, shift - IOPT_INDEX_BITS, iova, need, bus, len);
-}
-
-/*
  * How many bytes are contiguous from @iova on, or more than @want, if @leaf, which translates it,
  * was loaded by @entry: as far as the leaves of the table go on from each other, with the rights
  * @need. They are loaded before the counter, as the first one was.
@@ -260,13 +214,12 @@ static inline uint64_t lookaside_extent(const struct lookaside_entry *entry, uin
 }
 
 /*
- * lookaside_read() for a request of @want bytes, which a DMA makes: *@len is all that is contiguous
- * of them in one table, or more than @want.
+ * Where @entry (may be NULL), whose leaves are of 2^@shift bytes, says that @iova leads:
+ * lookaside_find() describes the rest.
  */
-static LOOKASIDE_INLINE bool lookaside_read_extent(const struct lookaside_entry *entry,
-						   unsigned int shift, uint64_t iova,
-						   unsigned int need, uint64_t want, uint64_t *bus,
-						   uint64_t *len)
+static LOOKASIDE_INLINE bool lookaside_read(const struct lookaside_entry *entry, unsigned int shift,
+					    uint64_t iova, unsigned int need, uint64_t want,
+					    uint64_t *bus, uint64_t *len)
 {
 	struct lookaside_leaf leaf;
 	uint64_t inside;
@@ -277,15 +230,33 @@ static LOOKASIDE_INLINE bool lookaside_read_extent(const struct lookaside_entry 
 	inside = iova & leaf.code->inside;
 	*bus = leaf_code_oa(leaf.code, leaf.entry) | inside;
 	*len = leaf.code->inside + 1 - inside;
-	if (*len < want)
+	/* A byte has one leaf, which the compiler sees where @want is a constant. */
+	if (want > 1 && *len < want)
 		*len = lookaside_extent(entry, iova, need, want, &leaf);
 	return true;
 }
 
-/* lookaside_find() for a request of @want bytes; first by the table that was used last. */
-static LOOKASIDE_INLINE bool lookaside_find_extent(const struct iommu_domain *domain, uint64_t iova,
-						   unsigned int need, uint64_t want, uint64_t *bus,
-						   uint64_t *len)
+/* By the table that was used last, if @iova is in its block. */
+static LOOKASIDE_INLINE bool lookaside_read_last(const struct lookaside_entry *entry, uint64_t iova,
+						 unsigned int need, uint64_t want, uint64_t *bus,
+						 uint64_t *len)
+{
+	return lookaside_read(entry, leaf_code_of(entry->table)->size_shift, iova, need, want, bus,
+			      len);
+}
+
+/*
+ * Where @iova leads in @domain (may be NULL; need not live any more), and how many bytes are
+ * contiguous there: of the @want that are asked for, as far as one table goes, or more. Found if
+ * the thread knows the table, and may use it for a request that needs the rights @need (IOPT_READ,
+ * IOPT_WRITE), and the leaf has these and one of the usual sizes.
+ *
+ * Blocks of tables with pages, the usual ones, are looked for with constants behind a branch: the
+ * processor foresees it, and does not wait for the block's size before it looks at the entry.
+ */
+static LOOKASIDE_INLINE bool lookaside_find(const struct iommu_domain *domain, uint64_t iova,
+					    unsigned int need, uint64_t want, uint64_t *bus,
+					    uint64_t *len)
 {
 	struct lookaside *cache = gate_cache;
 	const struct lookaside_entry *entry;
@@ -295,16 +266,19 @@ static LOOKASIDE_INLINE bool lookaside_find_extent(const struct iommu_domain *do
 		return false;
 	entry = lookaside_last(cache, domain, iova);
 	if (entry)
-		return lookaside_read_extent(entry, leaf_code_of(entry->table)->size_shift, iova,
-					     need, want, bus, len);
+		return lookaside_read_last(entry, iova, need, want, bus, len);
 	shift = lookaside_shift(cache, domain, iova);
+	if (shift == LOOKASIDE_BLOCK_SHIFT) {
+		entry = lookaside_entry_of(cache, domain, iova, need, LOOKASIDE_BLOCK_SHIFT);
+		return lookaside_read(entry, IOPT_TABLE_SHIFT, iova, need, want, bus, len);
+	}
 	entry = lookaside_entry_of(cache, domain, iova, need, shift);
-	return lookaside_read_extent(entry, shift - IOPT_INDEX_BITS, iova, need, want, bus, len);
+	return lookaside_read(entry, shift - IOPT_INDEX_BITS, iova, need, want, bus, len);
 }
 
 /*
- * lookaside_find() in fewer instructions: by the table that was used last, or, in a thread that has
- * nothing of nested_recent.h, by another one for all rights.
+ * lookaside_find() of a byte, in fewer instructions: by the table that was used last, or, in a
+ * thread that has nothing of nested_recent.h, by another one for all rights.
  */
 static LOOKASIDE_INLINE bool lookaside_find_quickly(const struct iommu_domain *domain,
 						    uint64_t iova, unsigned int need, uint64_t *bus,
@@ -318,17 +292,16 @@ static LOOKASIDE_INLINE bool lookaside_find_quickly(const struct iommu_domain *d
 		return false;
 	entry = lookaside_last(cache, domain, iova);
 	if (entry)
-		return lookaside_read(entry, leaf_code_of(entry->table)->size_shift, iova, need,
-				      bus, len);
+		return lookaside_read_last(entry, iova, need, 1, bus, len);
 	if (cache->recent)
 		return false;
 	shift = lookaside_shift(cache, domain, iova);
 	if (shift == LOOKASIDE_BLOCK_SHIFT) {
 		entry = lookaside_entire_of(cache, domain, iova, LOOKASIDE_BLOCK_SHIFT);
-		return lookaside_read(entry, IOPT_TABLE_SHIFT, iova, need, bus, len);
+		return lookaside_read(entry, IOPT_TABLE_SHIFT, iova, need, 1, bus, len);
 	}
 	entry = lookaside_entire_of(cache, domain, iova, shift);
-	return lookaside_read(entry, shift - IOPT_INDEX_BITS, iova, need, bus, len);
+	return lookaside_read(entry, shift - IOPT_INDEX_BITS, iova, need, 1, bus, len);
 }
 
 /* lookaside_find() for leaves of all sizes, in more instructions. */
