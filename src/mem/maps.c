@@ -29,9 +29,14 @@ int maps_open_at(struct maps *maps, int fd)
 	return rc;
 }
 
+static int open_own(void)
+{
+	return sys_confined() ? -EPERM : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+}
+
 int maps_open(struct maps *maps)
 {
-	int fd = sys_confined() ? -EPERM : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	const int fd = open_own();
 	int rc = fd < 0 ? fd : maps_open_at(maps, fd);
 
 	if (!rc)
@@ -220,10 +225,23 @@ int maps_visit_copies(int fd, uint64_t va, uint64_t end,
 	return rc == -ENOENT ? 0 : rc;
 }
 
+int maps_visit_own_copies(uint64_t va, uint64_t end,
+			  int (*visit)(const struct maps_copy *copy, void *arg), void *arg)
+{
+	const int fd = open_own();
+	int rc;
+
+	if (fd < 0)
+		return 0;
+	rc = maps_visit_copies(fd, va, end, visit, arg);
+	(void)sys_close(fd);
+	return rc;
+}
+
 int maps_find(uint64_t addr, uint64_t *start, uint64_t *end, uint64_t *page_size)
 {
 	struct maps_answer answer;
-	int fd = sys_confined() ? -EPERM : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	const int fd = open_own();
 	int rc;
 
 	if (fd < 0)

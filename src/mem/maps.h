@@ -85,6 +85,10 @@ struct maps_copy {
 int maps_visit_copies(int fd, uint64_t va, uint64_t end,
 		      int (*visit)(const struct maps_copy *copy, void *arg), void *arg);
 
+/* The same of this process; 0, too, if its list cannot be opened. */
+int maps_visit_own_copies(uint64_t va, uint64_t end,
+			  int (*visit)(const struct maps_copy *copy, void *arg), void *arg);
+
 /*
  * Asks the system for the mapping that holds @addr, or the next one: *@start and *@end, and the
  * size of its pages. 0, -ENOENT:

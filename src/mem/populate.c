@@ -99,23 +99,6 @@ static int take_copy(const struct maps_copy *copy, void *arg)
 	return 0;
 }
 
-/*
- * A pin for reading, too, gives the program pages of its own where it has mapped a file privately:
- * what is written to the file later is neither its nor the device's. *@any: there are such pages.
- */
-static int take_copies(uint64_t va, uint64_t len, bool *any)
-{
-	int fd = sys_confined() ? -1 : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	int rc;
-
-	*any = false;
-	if (fd < 0)
-		return 0;
-	rc = maps_visit_copies(fd, va, va + len, take_copy, any);
-	(void)sys_close(fd);
-	return rc;
-}
-
 int populate(uint64_t va, uint64_t len, bool write)
 {
 	bool copies = false;
@@ -128,9 +111,13 @@ int populate(uint64_t va, uint64_t len, bool write)
 		return whole_range_mapped(va, len) ? -ENOMEM : -EFAULT;
 	if ((!rc || rc == -EINVAL) && !advice_works())
 		rc = touch_all(va, len, write);
-	/* Only for programs that are to find what a kernel does: it takes three system calls. */
+	/*
+	 * A pin for reading, too, gives the program pages of its own where it has mapped a file
+	 * privately: what is written to the file later is neither its nor the device's. Only for
+	 * programs that are to find what a kernel does: it takes three system calls.
+	 */
 	if (!rc && !write && index_enabled())
-		rc = take_copies(va, len, &copies);
+		rc = maps_visit_own_copies(va, va + len, take_copy, &copies);
 	if (rc)
 		return -EFAULT;
 	if (!copies && advice_works())

@@ -122,16 +122,8 @@ static int refuse_copy(const struct maps_copy *copy, void *arg)
 /* Whether the kernel frees pages there: of private memory that is neither a file's nor locked. */
 static bool is_freeable(uint64_t addr, uint64_t len)
 {
-	int fd, rc = 0;
-
-	if (is_shared(addr) || may_be_locked(addr, len))
-		return false;
-	fd = sys_confined() ? -1 : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		rc = maps_visit_copies(fd, addr, addr + len, refuse_copy, NULL);
-		(void)sys_close(fd);
-	}
-	return rc != -EINVAL;
+	return !is_shared(addr) && !may_be_locked(addr, len) &&
+	       maps_visit_own_copies(addr, addr + len, refuse_copy, NULL) != -EINVAL;
 }
 
 static long free_piece(uint64_t addr, uint64_t len, bool pinned, void *arg)
