@@ -56,9 +56,6 @@
 #define SYS_io_uring_enter    426
 #define SYS_io_uring_register 427
 #endif
-#ifndef SYS_openat2
-#define SYS_openat2 437
-#endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif

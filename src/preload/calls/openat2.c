@@ -17,11 +17,6 @@
 #include "preload/process/path_names.h"
 #include "preload/start/real.h"
 
-/* Missing in older headers. */
-#ifndef SYS_openat2
-#define SYS_openat2 437
-#endif
-
 static long to_kernel(const long *args)
 {
 	return libc_result(SYS(SYS_openat2, args[0], args[1], args[2], args[3]));
