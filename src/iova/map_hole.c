@@ -130,25 +130,14 @@ static void spans_after(const struct iova_map_path *path, unsigned int kinds,
 /* The largest of @count @cells, or one of those that are at least @limit. */
 static uint64_t largest(const uint64_t *cells, unsigned int count, uint64_t limit)
 {
-	enum {
-		AT_ONCE = 8
-	};
-	const uint64_t *end = cells + count;
-	uint64_t a = 0, b = 0, c = 0, d = 0;
+	uint64_t even = count & 1 ? cells[count - 1] : 0, odd = 0;
 
-	/* Four independent maxima: the comparisons of one would wait for each other. */
-	for (; end - cells >= AT_ONCE; cells += AT_ONCE) {
-		a = max_u64(a, max_u64(cells[0], cells[4]));
-		b = max_u64(b, max_u64(cells[1], cells[5]));
-		c = max_u64(c, max_u64(cells[2], cells[6]));
-		d = max_u64(d, max_u64(cells[3], cells[7]));
-		if (max_u64(max_u64(a, b), max_u64(c, d)) >= limit)
-			break;
+	/* Two independent maxima: the comparisons of one would wait for each other. */
+	for (unsigned int i = 0; i + 1 < count && max_u64(even, odd) < limit; i += 2) {
+		even = max_u64(even, cells[i]);
+		odd = max_u64(odd, cells[i + 1]);
 	}
-	a = max_u64(max_u64(a, b), max_u64(c, d));
-	for (; cells < end && a < limit; cells++)
-		a = max_u64(a, *cells);
-	return a;
+	return max_u64(even, odd);
 }
 
 /*
