@@ -121,23 +121,29 @@ static void option_by_embedding(void *arg, uint64_t ops)
 	}
 }
 
+static void map_page(const struct vfio_rig *rig, uint64_t iova)
+{
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
+		.ioas_id = rig->ioas,
+		.user_va = (uintptr_t)rig->page,
+		.length = PAGE,
+		.iova = iova,
+	};
+
+	check(ioctl(rig->iommufd, IOMMU_IOAS_MAP, &map) == 0, "MAP");
+}
+
 static void map_unmap_by_ioctl(void *arg, uint64_t ops)
 {
 	const struct vfio_rig *rig = arg;
 
 	while (ops--) {
-		struct iommu_ioas_map map = {
-			.size = sizeof(map),
-			.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
-			.ioas_id = rig->ioas,
-			.user_va = (uintptr_t)rig->page,
-			.length = PAGE,
-			.iova = IOVA,
-		};
 		struct iommu_ioas_unmap unmap = {
 			.size = sizeof(unmap), .ioas_id = rig->ioas, .iova = IOVA, .length = PAGE};
 
-		check(ioctl(rig->iommufd, IOMMU_IOAS_MAP, &map) == 0, "MAP");
+		map_page(rig, IOVA);
 		check(ioctl(rig->iommufd, IOMMU_IOAS_UNMAP, &unmap) == 0, "UNMAP");
 	}
 }
@@ -183,14 +189,21 @@ static double compare(struct vfio_rig *rig, const char *without, void (*first)(v
 	return pair.second.min - pair.first.min;
 }
 
+static char *new_page(void)
+{
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	check(page != MAP_FAILED, "mmap");
+	return page;
+}
+
 static struct vfio_rig open_rig(void)
 {
 	struct vfio_rig rig = {.zero = open("/dev/zero", O_RDONLY | O_CLOEXEC)};
 
 	check(rig.zero >= 0, "/dev/zero");
-	rig.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	check(rig.page != MAP_FAILED, "mmap");
+	rig.page = new_page();
 	open_program(&rig);
 	return rig;
 }
@@ -201,18 +214,8 @@ static void map_by_ioctl(void *arg, uint64_t ops)
 {
 	const struct vfio_rig *rig = arg;
 
-	for (uint64_t i = 0; i < ops; i++) {
-		struct iommu_ioas_map map = {
-			.size = sizeof(map),
-			.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
-			.ioas_id = rig->ioas,
-			.user_va = (uintptr_t)rig->page,
-			.length = PAGE,
-			.iova = MOCK_APERTURE_START + i * PAGE,
-		};
-
-		check(ioctl(rig->iommufd, IOMMU_IOAS_MAP, &map) == 0, "MAP");
-	}
+	for (uint64_t i = 0; i < ops; i++)
+		map_page(rig, MOCK_APERTURE_START + i * PAGE);
 }
 
 static void unmap_all(void *arg)
@@ -234,9 +237,7 @@ static int measure_mock_mapping(void)
 		.body = map_by_ioctl, .teardown = unmap_all, .arg = &rig, .ops = MOCK_OPERATIONS};
 
 	check(rig.iommufd >= 0, "/dev/iommu");
-	rig.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	check(rig.page != MAP_FAILED, "mmap");
+	rig.page = new_page();
 	check(ioctl(rig.iommufd, IOMMU_IOAS_ALLOC, &alloc) == 0, "IOAS_ALLOC");
 	rig.ioas = attach.id = alloc.out_ioas_id;
 	check(ioctl(rig.iommufd, IOMMU_TEST_CMD, &attach) == 0, "MOCK_DOMAIN");

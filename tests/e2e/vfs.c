@@ -305,23 +305,29 @@ static void directories_are_neither_made_nor_emptied(void)
 	FAILS(open("/dev/vfio", O_RDONLY | O_TMPFILE, 0600), EINVAL);
 }
 
-/* As sandboxes do: a call that the filter does not know ends the program. */
-static void confined_programs_make_no_call_of_their_own(void)
+/* As sandboxes do: the system call @number ends the program from now on. */
+static void confine(unsigned int number)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+}
+
+static void confined_programs_make_no_call_of_their_own(void)
+{
 	int status = -1;
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		check_failed = false;
-		CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-		CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+		confine(SYS_openat2);
 		FAILS(open("/nothing", O_RDONLY), ENOENT);
 		CHECK(new_ioas(open("/dev/iommu", O_RDWR)) == 1);
 		_exit(check_failed);
@@ -332,13 +338,6 @@ static void confined_programs_make_no_call_of_their_own(void)
 /* It opens and closes what has a name like those of the machine. */
 static void confined_programs_are_not_asked_who_they_are(void)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpid, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
 	int status = -1;
 	pid_t pid = fork();
 
@@ -346,8 +345,7 @@ static void confined_programs_are_not_asked_who_they_are(void)
 		int null, dir;
 
 		check_failed = false;
-		CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-		CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+		confine(SYS_getpid);
 		null = open("/dev/null", O_RDWR);
 		dir = open("/dev", O_RDONLY | O_DIRECTORY);
 		CHECK(null >= 0 && dup2(dir, null) == null);
