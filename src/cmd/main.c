@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The `uiommufd` command: finds the subcommand. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/config.h"
@@ -24,29 +22,6 @@ static const struct {
 	{"unplug", cmd_unplug}, {"trace", cmd_trace},	{"profile", cmd_profile},
 	{"replay", cmd_replay}, {"doctor", cmd_doctor}, {"machine", cmd_machine},
 };
-
-void cmd_complain(const char *format, ...)
-{
-	char line[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	fprintf(stderr, "uiommufd: %s\n", line);
-}
-
-#if defined(COVERAGE)
-extern void __gcov_dump(void);
-#endif
-
-void cmd_leave(int status)
-{
-#if defined(COVERAGE)
-	__gcov_dump(); /* as exit() does */
-#endif
-	_exit(status);
-}
 
 static int finish_output(void)
 {

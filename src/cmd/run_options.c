@@ -6,38 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/limit.h"
 #include "cmd/run_reports.h"
 #include "cmd/run_watch.h"
 #include "preload/start/layout.h"
-
-const char *cmd_option_value(char ***args, const char *name, bool *missing)
-{
-	const char *arg = **args;
-	size_t len = strlen(name);
-
-	if (strncmp(arg, name, len) != 0)
-		return NULL;
-	if (arg[len] == '=')
-		return arg + len + 1;
-	if (arg[len] != '\0')
-		return NULL;
-	*missing = !(*args)[1];
-	return *missing ? arg : *++*args;
-}
-
-bool cmd_absolute(const char *name, char path[PATH_MAX])
-{
-	char here[PATH_MAX];
-
-	if (name[0] == '/')
-		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
-	return getcwd(here, sizeof(here)) &&
-	       snprintf(path, PATH_MAX, "%s/%s", here, name) < PATH_MAX;
-}
 
 static int unknown_option(const char *option)
 {
