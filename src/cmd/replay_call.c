@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 
 #include "base/check.h"
 #include "cmd/replay.h"
+#include "cmd/replay_files.h"
 #include "cmd/replay_memory.h"
 #include "trace/call_words.h"
 #include "trace/error_name.h"
@@ -29,6 +31,17 @@ enum {
 	MAX_IDS = 65536,
 	TEXT_SIZE = 192,
 };
+
+void replay_differ(struct replay *replay, const char *call, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(replay->out, "call %" PRIu64 ", %s: ", replay->calls, call);
+	va_start(args, format);
+	vfprintf(replay->out, format, args);
+	va_end(args);
+	fputc('\n', replay->out);
+}
 
 /* ---- values ---- */
 
@@ -123,7 +136,7 @@ static int fd_now(int recorded, uint64_t size, bool was_bad)
 		return recorded;
 	if (was_bad)
 		return -1;
-	if (replay_find_fd(recorded, &now)) {
+	if (replay_find_fd(0, recorded, &now)) {
 		if (size && ftruncate(now, (off_t)size)) /* longer than before, if it is memory */
 			return now;
 		return now;
@@ -320,7 +333,8 @@ static size_t compare_member(struct replay_call *call, const struct call_member 
 	else
 		snprintf(text, sizeof(text),
 			 member->type == MEMBER_NUMBER ? "%" PRIu64 : "0x%" PRIx64, now);
-	replay_differ(replay, call->info->name, member->name, trace_text(end, member->name), text);
+	replay_differ(replay, call->info->name, "%s was %s, now %s", member->name,
+		      trace_text(end, member->name), text);
 	return 1;
 }
 
@@ -339,7 +353,7 @@ static size_t compare_bytes(struct replay_call *call, const char *key, const uin
 		snprintf(was, sizeof(was), "0x%02x", before[at]);
 		snprintf(is, sizeof(is), at < now_len ? "0x%02x" : "missing",
 			 at < now_len ? now[at] : 0);
-		replay_differ(replay, call->info->name, name, was, is);
+		replay_differ(replay, call->info->name, "%s was %s, now %s", name, was, is);
 	}
 	len = before && at < len;
 	free(before);
@@ -383,7 +397,7 @@ size_t replay_compare(struct replay_call *call, struct json_object *end, int rc,
 	} else if (rc != before) {
 		snprintf(was, sizeof(was), "%" PRId64, before);
 		snprintf(is, sizeof(is), "%d", rc);
-		replay_differ(replay, call->info->name, "the result", was, is);
+		replay_differ(replay, call->info->name, "the result was %s, now %s", was, is);
 		return 1;
 	}
 	return call->info->argument == CALL_STRUCTURE ? compare_structure(call, end, replay) : 0;

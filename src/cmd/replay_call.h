@@ -38,13 +38,8 @@ size_t replay_compare(struct replay_call *call, struct json_object *end, int rc,
 
 void replay_finish(struct replay_call *call);
 
-/* ---- of replay.c ---- */
-
-/* The descriptor @recorded is @now. */
-void replay_know_fd(int recorded, int now);
-bool replay_find_fd(int recorded, int *now);
-
-void replay_differ(struct replay *replay, const char *call, const char *member, const char *before,
-		   const char *now);
+/* Prints one difference of the current call, which is of the ioctl @call. */
+void replay_differ(struct replay *replay, const char *call, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif
