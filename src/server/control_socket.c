@@ -26,7 +26,6 @@
 #include "preload/engine/hotplug.h"
 #include "preload/start/layout.h"
 #include "server/opened.h"
-#include "server/program_server.h"
 #include "vfio/device_thread.h"
 
 enum {
@@ -37,7 +36,7 @@ enum {
 };
 
 static int listener = -1;
-static bool lasting; /* set once */
+static int (*join)(int channel); /* NULL: the machine does not last; set once */
 
 static bool may_ask(int client)
 {
@@ -69,7 +68,7 @@ static int answer(const char *request, char **text, size_t *len)
 {
 	int rc;
 
-	if (lasting && (strcmp(request, "join") == 0 || strcmp(request, "stop") == 0))
+	if (join && (strcmp(request, "join") == 0 || strcmp(request, "stop") == 0))
 		return answer_wish(request, text, len);
 	/* What programs had open that have ended before is not there any more. */
 	opened_drain();
@@ -85,7 +84,7 @@ static void serve_client(int client)
 	inquiry_serve(client, answer);
 	if (wish == WISH_JOIN) {
 		(void)setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-		if (server_take(client) == 0)
+		if (join(client) == 0)
 			return;
 	}
 	if (wish == WISH_STOP)
@@ -166,11 +165,11 @@ static int bind_below(const char *root)
 	return rc;
 }
 
-int control_socket_start(const char *root, bool lasts)
+int control_socket_start(const char *root, int (*take)(int))
 {
 	int rc;
 
-	lasting = lasts;
+	join = take;
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener < 0)
 		return -errno;

@@ -276,7 +276,7 @@ int server_begin(const char *root, bool lasts)
 	if (rc)
 		return rc;
 	show_set_processes(processes_tell);
-	return control_socket_start(root, lasts);
+	return control_socket_start(root, lasts ? server_take : NULL);
 }
 
 int server_channel(void)
