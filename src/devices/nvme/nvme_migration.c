@@ -375,12 +375,20 @@ static void load_all(struct uiommufd_device *dev, const struct parts *parts)
 	wake_all(dev);
 }
 
+static bool has_namespaces_of(const struct nvme *next, const struct nvme *n)
+{
+	for (unsigned int i = 0; i < NVME_MAX_NAMESPACES; i++)
+		if (next->namespaces[i].offset != n->namespaces[i].offset ||
+		    next->namespaces[i].size != n->namespaces[i].size)
+			return false;
+	return next->namespace_count == n->namespace_count;
+}
+
 /* Whether the options of @next, of another controller, are those of @n. */
 static bool has_options_of(const struct nvme *next, const struct nvme *n)
 {
-	return !memcmp(next->namespaces, n->namespaces, sizeof(n->namespaces)) &&
-	       next->queues == n->queues && next->mdts == n->mdts && next->stride == n->stride &&
-	       next->cmb_size == n->cmb_size && next->namespace_count == n->namespace_count &&
+	return has_namespaces_of(next, n) && next->queues == n->queues && next->mdts == n->mdts &&
+	       next->stride == n->stride && next->cmb_size == n->cmb_size &&
 	       next->disk.size == n->disk.size && next->disk.read_only == n->disk.read_only;
 }
 
