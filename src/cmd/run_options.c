@@ -133,14 +133,15 @@ static int take_option(struct run_options *options, char ***args)
 /* Takes the options in the variable, separated by blanks. Those of the command line come later. */
 int run_options_take_environment(struct run_options *options)
 {
-	static char *words[256];
+	static char *words[256], *text; /* options point into it as long as the process lives */
 	const size_t max = sizeof(words) / sizeof(words[0]) - 1;
-	const char *text = getenv("UIOMMUFD_OPTIONS");
-	char *rest = text ? strdup(text) : NULL;
+	const char *variable = getenv("UIOMMUFD_OPTIONS");
 	size_t count = 0;
-	char *word;
+	char *rest, *word;
 	int status;
 
+	text = variable ? strdup(variable) : NULL;
+	rest = text;
 	while (count < max && (word = strsep(&rest, " \t\n")))
 		if (*word)
 			words[count++] = word;

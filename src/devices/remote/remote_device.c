@@ -88,9 +88,9 @@ static int check_same(struct remote *remote, const struct vu_why *why)
 	if (!now)
 		return -ENOMEM;
 	rc = vu_identify(&remote->link, now);
-	if (!rc && (memcmp(now->bars, known->bars, sizeof(now->bars)) ||
-		    memcmp(now->irqs, known->irqs, sizeof(now->irqs)) ||
-		    memcmp(now->config, known->config, sizeof(uint32_t)))) {
+	if (!rc && (memcmp(now->bars, known->bars, sizeof(now->bars)) != 0 ||
+		    memcmp(now->irqs, known->irqs, sizeof(now->irqs)) != 0 ||
+		    memcmp(now->config, known->config, sizeof(uint32_t)) != 0)) {
 		snprintf(why->text, why->size, "%s: the server has another device now",
 			 remote->path);
 		rc = -ENODEV;

@@ -236,7 +236,7 @@ EXPORT int scandirat(int dirfd, const char *path, struct dirent ***list, entry_f
 	DIR *dir;
 
 	path_resolve(&at, dirfd, path, true);
-	if (path_hint_of(&at) == PATH_HINT_NONE && strcmp(at.path, LAYOUT_MEMORY))
+	if (path_hint_of(&at) == PATH_HINT_NONE && strcmp(at.path, LAYOUT_MEMORY) != 0)
 		return REAL(scandirat)(dirfd, path, list, filter, order);
 	fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)

@@ -227,7 +227,7 @@ static int open_fail_nth(const char *path, int flags)
 	pid_t tid;
 	int fd;
 
-	if (len < sizeof(name) || strcmp(path + len - (sizeof(name) - 1), name))
+	if (len < sizeof(name) || strcmp(path + len - (sizeof(name) - 1), name) != 0)
 		return -1;
 	tid = thread_of(path);
 	if (tid < 0 || !is_our_thread(tid) || !engine_mock())
