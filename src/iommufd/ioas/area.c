@@ -226,8 +226,10 @@ static void erase_areas(struct ioas *ioas, const struct area_request *request, s
 	REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		area_index_remove(&ioas->index, request->areas[i]);
 		(void)iova_map_erase(&ioas->areas, request->areas[i]->iova);
+	}
 }
 
 /* Gives the areas their IOVA and puts them into the map, busy. */
@@ -251,6 +253,7 @@ static int insert_areas(struct ioas *ioas, struct area_request *request) REQUIRE
 			erase_areas(ioas, request, i);
 			return rc == -EEXIST ? refuse_overlap(ioas, range, area) : rc;
 		}
+		area_index_add(&ioas->index, area);
 		rc = check_area(ioas, area);
 		if (rc) {
 			erase_areas(ioas, request, i + 1);
@@ -405,6 +408,7 @@ static void release_removed(struct ioas *ioas, struct removed *removed) REQUIRES
 			mem_source_unpin(area_source(area), area_pages(area));
 		if (observed())
 			observe_unmap(ioas, area, &removed->entry);
+		area_index_remove(&ioas->index, area);
 		area_free(area);
 	}
 	removed->count = 0;

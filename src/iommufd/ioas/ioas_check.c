@@ -79,6 +79,38 @@ static const char *check_areas(struct ioas *ioas)
 	return check.broken;
 }
 
+struct index_search {
+	const struct area *area;
+	unsigned int found;
+};
+
+static void find_area(struct area *area, void *arg)
+{
+	struct index_search *search = arg;
+
+	search->found += area == search->area;
+}
+
+static int check_indexed(const struct iova_map_entry *entry, void *arg)
+{
+	struct index_search search = {.area = entry->value};
+
+	area_index_for_each(arg, area_source(entry->value), find_area, &search);
+	return search.found != 1;
+}
+
+static const char *check_index(struct ioas *ioas)
+{
+	struct area_index *index = &ioas->index;
+
+	if (!index->slots)
+		return NULL;
+	if (index->count != ioas->areas.count ||
+	    iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, check_indexed, index))
+		return "every area of the map is in the index, and nothing else is";
+	return NULL;
+}
+
 static const char *check_reserved(const struct ioas *ioas)
 {
 	const char *broken = reserved_check(&ioas->resv);
@@ -124,6 +156,9 @@ const char *ioas_check(struct ioas *ioas)
 	if (broken)
 		return broken;
 	broken = check_areas(ioas);
+	if (broken)
+		return broken;
+	broken = check_index(ioas);
 	if (broken)
 		return broken;
 	broken = check_alignment(ioas);
