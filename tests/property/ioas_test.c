@@ -9,7 +9,6 @@
 #include <uiommufd/uiommufd.h>
 
 #include "base/log.h"
-#include "base/log.h"
 #include "iommufd/ioas/area_move.h"
 #include "iommufd/ioas/ioas_check.h"
 #include "kit.h"

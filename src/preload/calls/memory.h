@@ -63,4 +63,7 @@ bool memory_may_leave(long dirfd, long path);
 /* O_TRUNC takes the file's pages away. */
 long memory_openat(long dirfd, long path, long flags, long mode);
 
+/* openat2(), with its structure at @how, of @size bytes. */
+long memory_openat2(long dirfd, long path, long how, long size);
+
 #endif
