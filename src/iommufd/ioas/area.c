@@ -226,10 +226,8 @@ static void erase_areas(struct ioas *ioas, const struct area_request *request, s
 	REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
-	for (size_t i = 0; i < count; i++) {
-		area_index_remove(&ioas->index, request->areas[i]);
+	for (size_t i = 0; i < count; i++)
 		(void)iova_map_erase(&ioas->areas, request->areas[i]->iova);
-	}
 }
 
 /* Gives the areas their IOVA and puts them into the map, busy. */
@@ -253,7 +251,6 @@ static int insert_areas(struct ioas *ioas, struct area_request *request) REQUIRE
 			erase_areas(ioas, request, i);
 			return rc == -EEXIST ? refuse_overlap(ioas, range, area) : rc;
 		}
-		area_index_add(&ioas->index, area);
 		rc = check_area(ioas, area);
 		if (rc) {
 			erase_areas(ioas, request, i + 1);
@@ -365,8 +362,11 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 out_unlock:
 	for (size_t i = 0; i < request->count; i++)
 		request->areas[i]->busy = false;
-	if (!rc && observed())
-		observe_map(ioas, request);
+	if (!rc) {
+		area_index_add(&ioas->index, request->areas, request->count);
+		if (observed())
+			observe_map(ioas, request);
+	}
 	lock_release_lasting(&ioas->lock);
 	return rc;
 }
@@ -401,6 +401,7 @@ static __attribute__((noinline)) void observe_unmap(struct ioas *ioas, const str
 static void release_removed(struct ioas *ioas, struct removed *removed) REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
+	area_index_remove(&ioas->index, removed->areas, removed->count);
 	for (size_t i = 0; i < removed->count; i++) {
 		struct area *area = removed->areas[i];
 
@@ -408,7 +409,6 @@ static void release_removed(struct ioas *ioas, struct removed *removed) REQUIRES
 			mem_source_unpin(area_source(area), area_pages(area));
 		if (observed())
 			observe_unmap(ioas, area, &removed->entry);
-		area_index_remove(&ioas->index, area);
 		area_free(area);
 	}
 	removed->count = 0;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Invariants, while there are slots:
- * - every area of the map is in one slot, and nothing else is;
+ * - every area of the map that is not busy is in one slot, and nothing else is;
  * - at most three quarters of the slots are used, so each search ends at an empty one;
  * - no slot between the home of an area's source and the area is empty.
  */
 #include "iommufd/ioas/area_index.h"
+
+#include <assert.h>
 
 #include "base/alloc.h"
 #include "iommufd/ioas/area.h"
@@ -55,23 +57,31 @@ static bool is_full(const struct area_index *index)
 	return index->count >= ((size_t)3 << index->bits) / 4;
 }
 
-void area_index_insert(struct area_index *index, struct area *area)
+/* Twice as many slots. False: no memory. */
+static bool grow(struct area_index *index)
 {
 	struct area_index grown;
 
-	if (is_full(index)) {
-		if (!make_slots(&grown, index->bits + 1)) {
+	if (!make_slots(&grown, index->bits + 1))
+		return false;
+	for (size_t i = 0; i <= mask_of(index); i++) {
+		if (index->slots[i])
+			place(&grown, index->slots[i]);
+	}
+	area_index_destroy(index);
+	*index = grown;
+	return true;
+}
+
+void area_index_insert(struct area_index *index, struct area *const *areas, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (is_full(index) && !grow(index)) {
 			area_index_destroy(index);
 			return;
 		}
-		for (size_t i = 0; i <= mask_of(index); i++) {
-			if (index->slots[i])
-				place(&grown, index->slots[i]);
-		}
-		area_index_destroy(index);
-		*index = grown;
+		place(index, areas[i]);
 	}
-	place(index, area);
 }
 
 /* Closes the gap at @gap: moves each area up that a search would not find behind it. */
@@ -90,7 +100,7 @@ static void close_gap(struct area_index *index, size_t gap)
 	index->slots[gap] = NULL;
 }
 
-void area_index_erase(struct area_index *index, const struct area *area)
+static void erase(struct area_index *index, const struct area *area)
 {
 	size_t at = home_of(index, area_source(area));
 
@@ -100,6 +110,12 @@ void area_index_erase(struct area_index *index, const struct area *area)
 	}
 	index->count--;
 	close_gap(index, at);
+}
+
+void area_index_erase(struct area_index *index, struct area *const *areas, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		erase(index, areas[i]);
 }
 
 void area_index_for_each(const struct area_index *index, const struct mem_source *source,
@@ -115,7 +131,10 @@ void area_index_for_each(const struct area_index *index, const struct mem_source
 
 static int place_entry(const struct iova_map_entry *entry, void *arg)
 {
-	place(arg, entry->value);
+	const struct area *area = entry->value;
+
+	if (!area->busy)
+		place(arg, entry->value);
 	return 0;
 }
 

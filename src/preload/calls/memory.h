@@ -51,6 +51,11 @@ long memory_remap_file_pages(long addr, long len, long prot, long page, long fla
 long memory_madvise(long addr, long len, long advice);
 long memory_process_madvise(long pidfd, long vec, long count, long advice, long flags);
 
+/* ---- userfaultfd: memory_userfault.c ---- */
+
+/* ioctl(@fd, UFFDIO_MOVE, @arg), of a descriptor that is not emulated. */
+long memory_userfault_move(long fd, long arg);
+
 /* ---- files: memory_file.c ---- */
 
 long memory_ftruncate(long fd, long len);
