@@ -10,6 +10,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/observe.h"
 #include "iommufd/ioas/area.h"
 
 enum {
@@ -73,15 +74,14 @@ static bool grow(struct area_index *index)
 	return true;
 }
 
-void area_index_insert(struct area_index *index, struct area *const *areas, size_t count)
+void area_index_add(struct area_index *index, struct area *area)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (is_full(index) && !grow(index)) {
-			area_index_destroy(index);
-			return;
-		}
-		place(index, areas[i]);
-	}
+	if (!index->slots)
+		return;
+	if (is_full(index) && !grow(index))
+		area_index_destroy(index);
+	else
+		place(index, area);
 }
 
 /* Closes the gap at @gap: moves each area up that a search would not find behind it. */
@@ -100,22 +100,19 @@ static void close_gap(struct area_index *index, size_t gap)
 	index->slots[gap] = NULL;
 }
 
-static void erase(struct area_index *index, const struct area *area)
+void area_index_remove(struct area_index *index, const struct area *area)
 {
-	size_t at = home_of(index, area_source(area));
+	size_t at;
 
+	if (!index->slots)
+		return;
+	at = home_of(index, area_source(area));
 	while (index->slots[at] != area) {
 		assert(index->slots[at]);
 		at = (at + 1) & mask_of(index);
 	}
 	index->count--;
 	close_gap(index, at);
-}
-
-void area_index_erase(struct area_index *index, struct area *const *areas, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		erase(index, areas[i]);
 }
 
 void area_index_for_each(const struct area_index *index, const struct mem_source *source,
@@ -151,5 +148,6 @@ bool area_index_make(struct ioas *ioas)
 	if (!make_slots(index, bits))
 		return false;
 	(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, place_entry, index);
+	observe(OBSERVER_MOVES);
 	return true;
 }

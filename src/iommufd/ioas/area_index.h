@@ -5,9 +5,9 @@
  * areas, and kept up to date from then on. Without it (also when there was no memory for it) all
  * areas are looked at.
  *
- * A hash table of areas by their source, with linear probing. Guarded by the lock of the IOAS.
- * Cost: a load and a branch for each call that adds or removes areas while there is no index,
- * else O(1) for each area.
+ * A hash table of areas by their source, with linear probing. Guarded by the lock of the IOAS. It
+ * is one of the observers of base/observe.h, so programs without it pay nothing. Cost: O(1) for
+ * each area.
  */
 #ifndef IOMMUFD_AREA_INDEX_H
 #define IOMMUFD_AREA_INDEX_H
@@ -35,21 +35,8 @@ void area_index_for_each(const struct area_index *index, const struct mem_source
 
 void area_index_destroy(struct area_index *index);
 
-/* @count areas in the map are not busy any more, or have left it: if there is an index. */
-void area_index_insert(struct area_index *index, struct area *const *areas, size_t count);
-void area_index_erase(struct area_index *index, struct area *const *areas, size_t count);
-
-static inline void area_index_add(struct area_index *index, struct area *const *areas, size_t count)
-{
-	if (__builtin_expect(index->slots != NULL, 0))
-		area_index_insert(index, areas, count);
-}
-
-static inline void area_index_remove(struct area_index *index, struct area *const *areas,
-				     size_t count)
-{
-	if (__builtin_expect(index->slots != NULL, 0))
-		area_index_erase(index, areas, count);
-}
+/* @area is in the map, and not busy any more; it has left the map. Nothing without an index. */
+void area_index_add(struct area_index *index, struct area *area);
+void area_index_remove(struct area_index *index, const struct area *area);
 
 #endif
