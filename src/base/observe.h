@@ -19,6 +19,7 @@ enum observer {
 	OBSERVER_TRACE = 2,   /* trace/trace.h */
 	OBSERVER_PROFILE = 4, /* profile/profile.h */
 	OBSERVER_COUNTS = 8,  /* report/counts.h: counting(), without reports */
+	OBSERVER_MOVES = 16,  /* iommufd/ioas/area_index.h: of areas that come and go */
 };
 
 struct observers {

@@ -44,6 +44,8 @@ enum {
 	SHORT_DMA = 8192,   /* bytes for which several look-ups are cheaper than a walk */
 	LONG_BLOCK = 65536, /* bytes that are worth a copy of their own */
 	MAX_RETRIES = 16,   /* in a row, that a fault handler may ask for */
+	/* To whom DMA is counted at most. */
+	QUIET_OBSERVERS = OBSERVER_REPORTS | OBSERVER_COUNTS | OBSERVER_MOVES,
 };
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -563,7 +565,7 @@ static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed, bo
 	uint64_t unmaps = 0;
 
 	if (observed()) {
-		if (!observed_only_by(OBSERVER_REPORTS | OBSERVER_COUNTS) || dma_request_observer)
+		if (!observed_only_by(QUIET_OBSERVERS) || dma_request_observer)
 			return transfer_observed(dma, failed);
 		count_dma(dma, read, write);
 		unmaps = history_unmaps();

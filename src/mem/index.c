@@ -3,7 +3,8 @@
  * Levels of hash tables with lists. A source is on the first level whose granule is at least as
  * large as the source, in the list of the granule in which it begins. So it reaches at most into
  * the next granule, and a search looks, on each level in use, at the granules of its range and the
- * one before them. The hash puts neighbouring granules into neighbouring lists.
+ * one before them. The hash puts neighbouring granules into neighbouring lists. Places have levels
+ * of their own.
  *
  * Locks: each list is guarded by one of the stripes, places by their own lock. A thread that holds
  * one acquires no other.
@@ -13,6 +14,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <urcu/compiler.h>
 
 #include "base/alloc.h"
 #include "base/lock.h"
@@ -30,6 +32,7 @@ enum {
 	STRIPES = 256,
 	LEVELS = 5,
 	LISTS = (1 << 16) + (1 << 14) + (1 << 12) + (1 << 10) + 1,
+	PLACE_LISTS = (1 << 12) + (1 << 10) + (1 << 8) + (1 << 6) + 1,
 };
 
 static struct index_link *all_lists[LISTS];
@@ -43,15 +46,24 @@ static struct level levels[LEVELS] = {
 
 /* Pages that are not at their source's own addresses. */
 struct index_place {
-	struct index_place *next;
+	struct index_link link;	   /* in a list of a level */
+	struct index_link sibling; /* in the list of the source's places */
 	struct mem_source *source; /* borrowed: destroying the source removes the place */
 	uint64_t va, last;
 };
 
 static struct lock places_lock = LOCK_INIT(LOCK_PLACES);
-static struct index_place *places GUARDED_BY(places_lock);
+static struct index_link *place_lists[PLACE_LISTS] GUARDED_BY(places_lock);
+static struct level place_levels[LEVELS] = {
+	{.shift = 16, .bits = 12, .lists = place_lists},
+	{.shift = 21, .bits = 10, .lists = place_lists + (1 << 12)},
+	{.shift = 26, .bits = 8, .lists = place_lists + (1 << 12) + (1 << 10)},
+	{.shift = 32, .bits = 6, .lists = place_lists + (1 << 12) + (1 << 10) + (1 << 8)},
+	{.shift = 63, .bits = 0, .lists = place_lists + PLACE_LISTS - 1},
+};
 static struct index_link *away GUARDED_BY(places_lock); /* sources with no page at home */
 static _Atomic uint64_t place_count, away_count;
+static uint64_t places_looked_at GUARDED_BY(places_lock);
 
 static struct lock stripes[STRIPES]; /* each guards its lists */
 static pthread_once_t stripes_once = PTHREAD_ONCE_INIT;
@@ -74,15 +86,20 @@ bool index_enabled(void)
 	return atomic_load_explicit(&enabled, memory_order_acquire);
 }
 
-static struct level *level_of(const struct mem_source *source)
+/* The one of @all for what reaches from @va to @last. */
+static struct level *level_for(struct level *all, uint64_t va, uint64_t last)
 {
-	uint64_t len = source_last(source) - source_base(source);
-	struct level *level = levels;
+	struct level *level = all;
 
 	/* The last level also takes what is longer: no address is in its upper half. */
-	while (level < &levels[LEVELS - 1] && len >> level->shift)
+	while (level < &all[LEVELS - 1] && (last - va) >> level->shift)
 		level++;
 	return level;
+}
+
+static struct level *level_of(const struct mem_source *source)
+{
+	return level_for(levels, source_base(source), source_last(source));
 }
 
 static struct index_link **list_of(const struct level *level, uint64_t granule)
@@ -173,31 +190,42 @@ void index_place_destroy(struct index_place *place)
 
 void index_place_add(struct index_place *place, uint64_t va, uint64_t last)
 {
+	struct level *level = level_for(place_levels, va, last);
+
 	place->va = va;
 	place->last = last;
 	set_presence(place->source, INDEX_PLACES);
 	lock_acquire(&places_lock);
-	place->next = places;
-	places = place;
+	index_link_push(list_of(level, va >> level->shift), &place->link);
+	index_link_push(&source_wide(place->source)->places, &place->sibling);
 	lock_release(&places_lock);
+	atomic_fetch_add_explicit(&level->count, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&place_count, 1, memory_order_release);
+}
+
+static void remove_place(struct index_place *place) REQUIRES(places_lock)
+{
+	struct level *level = level_for(place_levels, place->va, place->last);
+
+	lock_assert_held(&places_lock);
+	index_link_remove(&place->link);
+	index_link_remove(&place->sibling);
+	atomic_fetch_sub_explicit(&level->count, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&place_count, 1, memory_order_relaxed);
+	alloc_free(place);
 }
 
 void index_place_forget(const struct mem_source *source, uint64_t va, uint64_t last)
 {
-	struct index_place **link = &places;
+	struct index_link *next;
 
 	lock_acquire(&places_lock);
-	while (*link) {
-		struct index_place *place = *link;
+	for (struct index_link *link = source_wide(source)->places; link; link = next) {
+		struct index_place *place = caa_container_of(link, struct index_place, sibling);
 
-		if (place->source == source && va <= place->va && place->last <= last) {
-			*link = place->next;
-			alloc_free(place);
-			atomic_fetch_sub_explicit(&place_count, 1, memory_order_relaxed);
-		} else {
-			link = &place->next;
-		}
+		next = link->next;
+		if (va <= place->va && place->last <= last)
+			remove_place(place);
 	}
 	lock_release(&places_lock);
 }
@@ -291,16 +319,53 @@ static int search_level(struct search *search, const struct level *level)
 	return rc;
 }
 
+static int search_place_list(const struct search *search, const struct index_link *list)
+	REQUIRES(places_lock)
+{
+	int rc = 0;
+
+	lock_assert_held(&places_lock);
+	for (const struct index_link *link = list; link && !rc; link = link->next) {
+		const struct index_place *place = caa_container_of(link, struct index_place, link);
+
+		places_looked_at++;
+		if (place->va <= search->last && search->va <= place->last &&
+		    is_owned(search, place->source) &&
+		    atomic_load_explicit(&place->source->in_use, memory_order_acquire))
+			rc = search->found(place->source, search->arg);
+	}
+	return rc;
+}
+
+/* A place may be found twice, if two of the granules share a list. */
+static int search_place_level(const struct search *search, const struct level *level)
+	REQUIRES(places_lock)
+{
+	const uint64_t lists = UINT64_C(1) << level->bits;
+	uint64_t first = search->va >> level->shift;
+	uint64_t end = (search->last >> level->shift) + 1;
+	int rc = 0;
+
+	lock_assert_held(&places_lock);
+	first -= !!first;
+	if (end - first >= lists) {
+		for (uint64_t i = 0; i < lists && !rc; i++)
+			rc = search_place_list(search, level->lists[i]);
+		return rc;
+	}
+	for (; first < end && !rc; first++)
+		rc = search_place_list(search, *list_of(level, first));
+	return rc;
+}
+
 static int search_places(const struct search *search)
 {
 	int rc = 0;
 
 	lock_acquire(&places_lock);
-	for (struct index_place *place = places; place && !rc; place = place->next) {
-		if (place->va <= search->last && search->va <= place->last &&
-		    is_owned(search, place->source) &&
-		    atomic_load_explicit(&place->source->in_use, memory_order_acquire))
-			rc = search->found(place->source, search->arg);
+	for (int i = 0; i < LEVELS && !rc; i++) {
+		if (atomic_load_explicit(&place_levels[i].count, memory_order_relaxed))
+			rc = search_place_level(search, &place_levels[i]);
 	}
 	lock_release(&places_lock);
 	return rc;
@@ -331,6 +396,16 @@ bool index_any(const struct uiommufd_caller *owner, uint64_t va, uint64_t last)
 	struct search search = {.owner = owner, .va = va, .last = last, .found = found_one};
 
 	return index_enabled() && search_all(&search);
+}
+
+uint64_t index_places_looked_at(void)
+{
+	uint64_t count;
+
+	lock_acquire(&places_lock);
+	count = places_looked_at;
+	lock_release(&places_lock);
+	return count;
 }
 
 bool index_in_use(void)
@@ -393,31 +468,44 @@ void source_list_destroy(struct source_list *list)
 	list->capacity = 0;
 }
 
+struct collection {
+	struct source_list *list;
+	bool places; /* a source may have been found at several */
+};
+
 static int collect(struct mem_source *source, void *arg)
 {
-	struct source_list *list = arg;
+	struct collection *collection = arg;
 
-	/* A source that has moved may be in the range at several addresses. */
-	for (size_t i = 0; index_has(source, INDEX_PLACES) && i < list->count; i++) {
-		if (list->sources[i] == source)
-			return 0;
-	}
-	return source_list_add(list, source);
+	collection->places |= index_has(source, INDEX_PLACES);
+	return source_list_add(collection->list, source);
+}
+
+static int search_into(struct search *search, struct source_list *list)
+{
+	struct collection collection = {.list = list};
+	int rc;
+
+	search->found = collect;
+	search->arg = &collection;
+	rc = search_all(search);
+	if (collection.places)
+		source_list_unify(list);
+	return rc;
 }
 
 int index_find(const struct uiommufd_caller *owner, uint64_t va, uint64_t last,
 	       struct source_list *list)
 {
-	struct search search = {
-		.owner = owner, .va = va, .last = last, .found = collect, .arg = list};
+	struct search search = {.owner = owner, .va = va, .last = last};
 
-	return index_enabled() ? search_all(&search) : 0;
+	return index_enabled() ? search_into(&search, list) : 0;
 }
 
 int index_find_all(struct source_list *list)
 {
-	struct search search = {.all = true, .last = UINT64_MAX, .found = collect, .arg = list};
-	int rc = index_enabled() ? search_all(&search) : 0;
+	struct search search = {.all = true, .last = UINT64_MAX};
+	int rc = index_enabled() ? search_into(&search, list) : 0;
 
 	lock_acquire(&places_lock);
 	for (struct index_link *link = away; link && !rc; link = link->next) {

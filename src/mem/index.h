@@ -4,9 +4,8 @@
  * that it concerns, among those of its own address space. Maintained only once displacement is
  * enabled. Thread-safe.
  *
- * Cost: adding and removing are O(1). A search looks at the sources near the range, and at all
- * those that have moved with the program's own memory, which are few: memory under DMA seldom
- * moves.
+ * Cost: adding and removing are O(1); a source looks through its own places to forget some. A search
+ * looks at the sources and the places near the range.
  */
 #ifndef MEM_INDEX_H
 #define MEM_INDEX_H
@@ -107,6 +106,9 @@ int index_find(const struct uiommufd_caller *owner, uint64_t va, uint64_t last,
  * program's any more.
  */
 int index_find_all(struct source_list *list);
+
+/* For tests: how many places have been looked at in searches. */
+uint64_t index_places_looked_at(void);
 
 /* Whether there is any source. A few loads. */
 bool index_in_use(void);

@@ -54,9 +54,10 @@ struct wide_source {
 		} dmabuf;
 	};
 	struct index_link
-		link;	   /* of addresses: the index's; of a file: in the list of its sources */
-	uint32_t uid;	   /* charged in MEM_ACCOUNT_USER: the caller's when it mapped */
-	uint32_t heir_uid; /* the other side of a move: will be charged, or was before */
+		link; /* of addresses: the index's; of a file: in the list of its sources */
+	struct index_link *places; /* the index's */
+	uint32_t uid;		   /* charged in MEM_ACCOUNT_USER: the caller's when it mapped */
+	uint32_t heir_uid;	   /* the other side of a move: will be charged, or was before */
 };
 
 static inline struct wide_source *source_wide(const struct mem_source *source)

@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "base/world.h"
 #include "checker/call_report.h"
+#include "mem/userfault_move.h"
 #include "server/answer_change.h"
 #include "server/answer_cwd.h"
 #include "server/answer_io.h"
@@ -90,6 +91,8 @@ static struct answer answer_ioctl(struct request *request)
 		return call_page_answer(request);
 	file = is_generic((unsigned int)args[1]) ? NULL
 						 : program_fd_file(request, (int)args[0], &node);
+	if (!file && args[1] == USERFAULT_MOVE)
+		return answer_userfault_move(request);
 	if (!file)
 		return answer_by_kernel();
 	if (args[1] == FIOASYNC)

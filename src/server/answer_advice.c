@@ -15,6 +15,7 @@
 #include "base/sys.h"
 #include "mem/maps.h"
 #include "mem/process_memory.h"
+#include "mem/userfault_move.h"
 #include "server/answer_memory.h"
 #include "server/mapped.h"
 #include "server/opened.h"
@@ -182,4 +183,22 @@ struct answer answer_process_advice(struct request *request)
 			return answer_result(-EINVAL);
 	}
 	return answer_by_kernel();
+}
+
+/* ---- userfaultfd ---- */
+
+/* Moves none of the pages, where the kernel would move those before the first that is pinned. */
+struct answer answer_userfault_move(struct request *request)
+{
+	const uint64_t arg = request->call->data.args[2];
+	struct uiommufd_caller *caller = &request->client->caller;
+	const int64_t busy = -EBUSY;
+	struct userfault_move move;
+
+	if (caller_read(caller, &move, arg, sizeof(move)) ||
+	    !answer_memory_is_pinned(request, move.src, move.len))
+		return answer_by_kernel();
+	if (caller_write(caller, arg + USERFAULT_MOVE_RESULT, &busy, sizeof(busy)))
+		return answer_result(-EFAULT);
+	return answer_result(-EBUSY);
 }

@@ -50,6 +50,9 @@ struct answer answer_advice(struct request *request);
  */
 struct answer answer_process_advice(struct request *request);
 
+/* UFFDIO_MOVE, which the kernel refuses for pages that are pinned. */
+struct answer answer_userfault_move(struct request *request);
+
 /* ---- answer_cut.c: pages that leave a file ---- */
 
 /* ftruncate and fallocate. */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "mem/userfault_move.h"
 
 /* Missing in older headers; a kernel before 5.19 answers -EINVAL. */
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -189,11 +190,14 @@ static void filter_descriptor(struct program *program, unsigned int index)
 	answer(program, SECCOMP_RET_USER_NOTIF);
 }
 
-/* ioctl(fd, command): by the type byte of the command, and by the descriptor. */
+/* ioctl(fd, command): by the command, its type byte, and the descriptor. */
 static void filter_ioctl(struct program *program)
 {
-	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 9));
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 11));
 	load_argument(program, 1);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						  (uint32_t)USERFAULT_MOVE, 0, 1));
+	answer(program, SECCOMP_RET_USER_NOTIF);
 	add(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff00));
 	add(program,
 	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FILTER_IOCTL_TYPE << 8, 0, 1));

@@ -206,15 +206,30 @@ static int take_copy(const struct maps_copy *copy, void *arg)
 	return 0;
 }
 
+/*
+ * Makes the page present, and finds whether it can be. Pages that the program itself is to provide
+ * (userfaultfd) are found missing by the first way; the second waits for them, as the program
+ * itself would.
+ */
+static int touch(const struct client *client, uint64_t page)
+{
+	char byte;
+	struct iovec local = {.iov_base = &byte, .iov_len = 1};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)page, .iov_len = 1};
+
+	if (!process_memory_read(client->memory, &byte, page, 1))
+		return 0;
+	return process_vm_readv(client->caller.pid, &local, 1, &remote, 1, 0) == 1 ? 0 : -EFAULT;
+}
+
 int program_memory_check(const struct client *client, uint64_t va, uint64_t len, bool write)
 {
 	struct owner owner = {.memory = client->memory, .pid = client->caller.pid};
-	char byte;
 
 	if (!is_mapped(client->proc, va, va + len, write))
 		return -EFAULT;
 	for (uint64_t page = va; page < va + len; page += PAGE_SIZE) {
-		if (process_memory_read(client->memory, &byte, page, 1))
+		if (touch(client, page))
 			return -EFAULT;
 	}
 	return maps_visit_copies(process_memory_maps(client->memory), va, va + len, take_copy,

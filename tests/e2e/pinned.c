@@ -4,6 +4,7 @@
  * view of them [IOAS-PIN-VIEW]. Needs one device, edu.
  */
 #include <linux/falloc.h>
+#include <linux/openat2.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
@@ -458,6 +459,17 @@ static int cut_by_opening(int fd, unsigned char *memory)
 	return close(again) || ftruncate(fd, BYTES);
 }
 
+static int cut_by_openat2(int fd, unsigned char *memory)
+{
+	const struct open_how how = {.flags = O_RDWR | O_TRUNC};
+	char path[64];
+
+	(void)memory;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return close((int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how))) ||
+	       ftruncate(fd, BYTES);
+}
+
 static int cut_by_creating(int fd, unsigned char *memory)
 {
 	char path[64];
@@ -486,8 +498,8 @@ static int cut_by_reopened_stream(int fd, unsigned char *memory)
 }
 
 static int (*const departures[])(int fd, unsigned char *memory) = {
-	punch,		 cut_by_path,	cut_and_grow,	       cut_by_opening, remove_by_address,
-	cut_by_creating, cut_by_stream, cut_by_reopened_stream};
+	punch,		 cut_by_path,	cut_and_grow,		cut_by_opening, remove_by_address,
+	cut_by_creating, cut_by_stream, cut_by_reopened_stream, cut_by_openat2};
 
 /* Page 1 leaves the file; page 0 is at most changed, or goes, too [IOAS-PIN-VIEW.6]. */
 static void pages_that_leave_a_file_stay_the_devices(void)

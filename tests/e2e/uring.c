@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* io_uring on emulated and on other descriptors, by system calls without the C library. */
+/*
+ * io_uring on emulated and on other descriptors, and on memory that is mapped for a device, by
+ * system calls without the C library. Needs one device, edu.
+ */
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <sys/mman.h>
@@ -8,7 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "../lib/page.h"
+#include "device.h"
 #include "direct_call.h"
 
 #if defined(__x86_64__) && defined(IORING_OFF_SQES)
@@ -22,24 +27,31 @@ enum {
 	ENTRIES = 8,
 	REGISTER_RING_FDS = 20,
 	SKIPPED = 77,
+	PAGES = 8,
+	BYTES = PAGES * PAGE,
+	IOVA = 0x100000,
+	OLD = 0x61, /* in pages 0, 1, ...: this and what follows it */
 };
 
 /* Newer than some headers, too. */
 enum {
+	FALLOCATE = 17,
 	OPENAT = 18,
 	CLOSE = 19,
 	STATX = 21,
+	MADVISE = 25,
 	OPENAT2 = 28,
 	RENAMEAT = 35,
 	UNLINKAT = 36,
 	MKDIRAT = 37,
 	SYMLINKAT = 38,
 	LINKAT = 39,
+	FTRUNCATE = 55,
 	FEATURE_MIN_TIMEOUT = 1 << 15,
 };
 
 static struct io_uring_params params;
-static int ring, context;
+static int ring;
 static char *queue, *completions;
 static struct io_uring_sqe *requests;
 
@@ -205,6 +217,137 @@ static void what_cannot_be_seen_is_refused(void)
 	CHECK(direct(SYS_io_uring_register, ring, REGISTER_RING_FDS, 0, 0, 0, 0) == -EINVAL);
 }
 
+/* ---- memory that is mapped for a device ---- */
+
+static char file_path[32]; /* of the memory file */
+
+/* Memory of a file, and of no file, which a device has: at IOVA, and behind it. */
+static unsigned char *map_memory(int *fd)
+{
+	unsigned char *memory =
+		mmap(NULL, 2 * BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	*fd = memfd_create("uring", 0);
+	snprintf(file_path, sizeof(file_path), "/proc/self/fd/%d", *fd);
+	CHECK(memory != MAP_FAILED && ftruncate(*fd, BYTES) == 0);
+	CHECK(mmap(memory, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, *fd, 0) ==
+	      memory);
+	for (size_t i = 0; i < 2 * PAGES; i++)
+		memset(memory + i * PAGE, OLD + (int)i, PAGE);
+	CHECK(map(memory, 2 * BYTES, IOVA) == 0);
+	return memory;
+}
+
+/* The device still has the page that was @page, and the program, if not @gone, a new one. */
+static void check_kept(const unsigned char *memory, size_t page, bool gone)
+{
+	const uint64_t iova = IOVA + page * PAGE;
+
+	CHECK(dma_read(iova) == OLD + (int)page);
+	dma_write(iova, OLD - 1);
+	CHECK(dma_read(iova) == OLD - 1);
+	CHECK(gone || memory[page * PAGE] == 0);
+}
+
+static void advise_by_ring(unsigned char *memory)
+{
+	unsigned char *const own = memory + BYTES;
+
+	CHECK(submit_request(&(struct io_uring_sqe){.opcode = MADVISE,
+						    .fd = -1,
+						    .addr = (uintptr_t)own,
+						    .len = PAGE,
+						    .fadvise_advice = MADV_DONTNEED}) == 0);
+	check_kept(memory, PAGES, false);
+	CHECK(submit_request(&(struct io_uring_sqe){.opcode = MADVISE,
+						    .fd = -1,
+						    .addr = (uintptr_t)own + PAGE,
+						    .off = PAGE,
+						    .fadvise_advice = MADV_DONTNEED}) == 0);
+	check_kept(memory, PAGES + 1, false);
+	CHECK(own[2 * PAGE] == OLD + PAGES + 2);
+	CHECK(submit_request(&(struct io_uring_sqe){.opcode = MADVISE,
+						    .fd = -1,
+						    .addr = (uintptr_t)memory,
+						    .len = PAGE,
+						    .fadvise_advice = MADV_REMOVE}) == 0);
+	check_kept(memory, 0, false);
+	CHECK(submit_request(&(struct io_uring_sqe){.opcode = MADVISE,
+						    .fd = -1,
+						    .addr = (uintptr_t)memory + 1,
+						    .len = PAGE,
+						    .fadvise_advice = MADV_DONTNEED}) == -EINVAL);
+}
+
+static void cut_by_ring(unsigned char *memory, int fd)
+{
+	const struct open_how how = {.flags = O_RDWR | O_TRUNC};
+	int opened;
+
+	CHECK(submit(FALLOCATE, fd, (void *)(uintptr_t)PAGE,
+		     FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE) == 0);
+	check_kept(memory, 1, false);
+	CHECK(submit(FTRUNCATE, fd, NULL, 0, (PAGES - 1) * PAGE) == 0);
+	check_kept(memory, PAGES - 1, true);
+	CHECK(submit(FTRUNCATE, fd, NULL, 0, BYTES) == 0);
+	CHECK(memory[(PAGES - 1) * PAGE] == 0);
+	opened = submit_path(OPENAT2, file_path, sizeof(how), &how, 0);
+	CHECK(opened >= 0 && close(opened) == 0);
+	check_kept(memory, 2, true);
+	CHECK(ftruncate(fd, BYTES) == 0);
+	memory[3 * PAGE] = 1;
+	CHECK(map(memory + 3 * PAGE, PAGE, IOVA + 4 * BYTES) == 0);
+	opened = submit_path(OPENAT, file_path, 0, NULL, O_RDWR | O_TRUNC);
+	CHECK(opened >= 0 && close(opened) == 0);
+	CHECK(dma_read(IOVA + 4 * BYTES) == 1);
+	check_kept(memory, 3, true);
+}
+
+static void memory_that_a_request_takes_away_stays_the_devices(void)
+{
+	unsigned char *memory;
+	int fd;
+
+	if (!has_results())
+		return;
+	set_up();
+	map_scratch();
+	memory = map_memory(&fd);
+	advise_by_ring(memory);
+	cut_by_ring(memory, fd);
+	close(fd);
+	CHECK(munmap(memory, 2 * BYTES) == 0);
+	tear_down();
+}
+
+/* The ring opens the file itself, which is empty then. */
+static void a_file_that_is_emptied_may_be_opened_by_the_ring(void)
+{
+	const int none = -1;
+	unsigned char *memory;
+	struct stat st;
+	int fd;
+
+	if (!has_results())
+		return;
+	set_up();
+	map_scratch();
+	memory = map_memory(&fd);
+	CHECK(direct(SYS_io_uring_register, ring, IORING_REGISTER_FILES, (long)&none, 1, 0, 0) ==
+	      0);
+	CHECK(submit_request(&(struct io_uring_sqe){.opcode = OPENAT,
+						    .fd = AT_FDCWD,
+						    .addr = (uintptr_t)file_path,
+						    .open_flags = O_RDWR | O_TRUNC,
+						    .splice_fd_in = 1}) == 0);
+	CHECK(fstat(fd, &st) == 0 && st.st_size == 0);
+	check_kept(memory, 0, true);
+	CHECK(direct(SYS_io_uring_register, ring, IORING_UNREGISTER_FILES, 0, 0, 0, 0) == 0);
+	close(fd);
+	CHECK(munmap(memory, 2 * BYTES) == 0);
+	tear_down();
+}
+
 int main(void)
 {
 	static const struct check_test tests[] = {
@@ -215,6 +358,8 @@ int main(void)
 		TEST(the_number_of_a_ring_does_not_matter),
 		TEST(rings_that_are_closed_are_forgotten),
 		TEST(what_cannot_be_seen_is_refused),
+		TEST(memory_that_a_request_takes_away_stays_the_devices),
+		TEST(a_file_that_is_emptied_may_be_opened_by_the_ring),
 	};
 
 	ring = set_up_ring(0);

@@ -2,13 +2,17 @@
 /*
  * Two IOASes and two devices under random MAP, UNMAP, COPY, ATTACH and DETACH, against arrays that
  * say which page of a buffer each page of IOVA leads to. After each step, what the devices
- * translate is compared page by page, and the invariants of the IOASes are checked.
+ * translate is compared page by page, and the invariants of the IOASes are checked. Then the same
+ * while the program moves parts of the buffer away and back (mem/displace.h).
  */
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
+#include "base/log.h"
+#include "iommufd/ioas/area_move.h"
 #include "iommufd/ioas/ioas_check.h"
 #include "kit.h"
+#include "mem/displace.h"
 
 enum {
 	BUFFER_PAGES = 64,
@@ -16,6 +20,7 @@ enum {
 	IOASES = 2,
 	DEVICES = 2,
 	STEPS = 6000,
+	MANY = 2000,
 };
 
 #define WINDOW_IOVA UINT64_C(0x40000000)
@@ -36,6 +41,8 @@ static struct uiommufd *ctx;
 static struct uiommufd_iommu *iommu;
 static struct uiommufd_endpoint *devices[DEVICES];
 static char *buffer;
+static char *away; /* where pages [away_first, away_end) of it are now */
+static int away_first, away_end;
 
 static int call(unsigned int cmd, void *arg)
 {
@@ -212,6 +219,14 @@ static void step_attach(void)
 	attached[device] = ioas;
 }
 
+/* Where page @target of the buffer is. */
+static char *target_address(int target)
+{
+	const bool is_away = target >= away_first && target < away_end;
+
+	return (is_away ? away : buffer) + (size_t)target * PAGE;
+}
+
 static void check_page(int device, int page)
 {
 	const struct model_page *expected = attached[device] < 0 ? NULL
@@ -226,7 +241,7 @@ static void check_page(int device, int page)
 		return;
 	}
 	assert_int_equal(rc, 0);
-	assert_ptr_equal(addr, buffer + (size_t)expected->target * PAGE + 0x123);
+	assert_ptr_equal(addr, target_address(expected->target) + 0x123);
 	for (int prot = 1; prot <= 2; prot++) {
 		rc = uiommufd_translate(devices[device], UIOMMUFD_NO_PASID, iova,
 					(unsigned int)prot, &addr, NULL);
@@ -246,13 +261,40 @@ static void check_all(void)
 	}
 }
 
+static void move(char *from, char *to, int count)
+{
+	const uint64_t len = (uint64_t)count * PAGE;
+
+	assert_int_equal(displace_mremap((uintptr_t)from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
+					 (uintptr_t)to),
+			 (uintptr_t)to);
+}
+
+/* Pages that are not pinned have to be back before a device is attached. */
+static void step_move(void)
+{
+	const int count = 1 + (int)random_below(3);
+	const int first = (int)random_below(BUFFER_PAGES - count + 1);
+	const size_t at = (size_t)first * PAGE;
+
+	away_first = first;
+	away_end = first + count;
+	move(buffer + at, away + at, count);
+	check_all();
+	away_end = away_first;
+	move(away + at, buffer + at, count);
+}
+
 static void set_up(void)
 {
 	uint32_t id;
 
 	buffer = mmap(NULL, (size_t)BUFFER_PAGES * PAGE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	away = mmap(NULL, (size_t)BUFFER_PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0);
 	assert_ptr_not_equal(buffer, MAP_FAILED);
+	assert_ptr_not_equal(away, MAP_FAILED);
 	assert_int_equal(uiommufd_open(NULL, &ctx), 0);
 	assert_int_equal(uiommufd_iommu_create("amd", "amd0", &iommu), 0);
 	for (int i = 0; i < IOASES; i++) {
@@ -277,11 +319,11 @@ static void tear_down(void)
 	uiommufd_iommu_put(iommu);
 	uiommufd_close(ctx);
 	munmap(buffer, (size_t)BUFFER_PAGES * PAGE);
+	munmap(away, (size_t)BUFFER_PAGES * PAGE);
 }
 
-static void devices_see_exactly_what_is_mapped(void **state)
+static void take_steps(bool moves)
 {
-	(void)state;
 	set_up();
 	for (int step = 0; step < STEPS; step++) {
 		if (!random_below(64))
@@ -304,8 +346,73 @@ static void devices_see_exactly_what_is_mapped(void **state)
 			step_attach();
 			break;
 		}
+		if (moves && random_below(2))
+			step_move();
 		check_all();
 	}
+	tear_down();
+}
+
+static void devices_see_exactly_what_is_mapped(void **state)
+{
+	(void)state;
+	take_steps(false);
+}
+
+static void devices_see_exactly_what_is_mapped_while_it_moves(void **state)
+{
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR); /* each move is a line */
+	displace_enable();
+	take_steps(true);
+}
+
+/* Maps each page of a buffer of @count pages by itself, @twice: also by a COPY. */
+static char *map_pages(int count, bool twice)
+{
+	char *pages = mmap(NULL, (size_t)count * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct iommu_ioas_map map = {.size = sizeof(map),
+				     .flags = prot_flags(3),
+				     .ioas_id = ioas_ids[0],
+				     .length = PAGE};
+	struct iommu_ioas_copy copy = {.size = sizeof(copy),
+				       .flags = prot_flags(1),
+				       .dst_ioas_id = ioas_ids[0],
+				       .src_ioas_id = ioas_ids[0],
+				       .length = PAGE};
+
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	for (int i = 0; i < count; i++) {
+		map.user_va = (uintptr_t)pages + (uint64_t)i * PAGE;
+		assert_int_equal(call(IOMMU_IOAS_MAP, &map), 0);
+		copy.src_iova = map.iova;
+		if (twice)
+			assert_int_equal(call(IOMMU_IOAS_COPY, &copy), 0);
+	}
+	return pages;
+}
+
+static void a_page_that_moves_is_found_without_a_look_at_every_area(void **state)
+{
+	uint64_t before;
+	uint32_t pt_id;
+	char *pages;
+
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR);
+	displace_enable();
+	set_up();
+	pt_id = ioas_ids[0];
+	assert_int_equal(uiommufd_endpoint_attach(devices[0], UIOMMUFD_NO_PASID, &pt_id), 0);
+	pages = map_pages(MANY, true);
+	before = iommufd_areas_looked_at();
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(displace_range((uintptr_t)pages + (uint64_t)i * PAGE, PAGE,
+						DISPLACE_MUNMAP, false),
+				 0);
+	assert_int_equal(iommufd_areas_looked_at() - before, 2 * MANY);
+	assert_null(ioas_check_all());
 	tear_down();
 }
 
@@ -313,6 +420,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(devices_see_exactly_what_is_mapped),
+		cmocka_unit_test(devices_see_exactly_what_is_mapped_while_it_moves),
+		cmocka_unit_test(a_page_that_moves_is_found_without_a_look_at_every_area),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

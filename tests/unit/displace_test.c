@@ -20,6 +20,7 @@
 #include "mem/aside.h"
 #include "mem/displace.h"
 #include "mem/guard.h"
+#include "mem/index.h"
 #include "mem/self.h"
 #include "mem/source.h"
 #include "mem/view.h"
@@ -673,6 +674,45 @@ static void moved_memory_is_found_where_it_is(void **state)
 	munmap(second, 4 * PAGE);
 }
 
+/* Of many sources that have moved, those near the range are looked at. */
+static void moved_memory_is_found_without_a_look_at_all(void **state)
+{
+	enum {
+		COUNT = 500,
+		APART = 32 /* pages */
+	};
+	struct mem_source *sources[COUNT];
+	char *to = free_pages(COUNT * APART);
+	uint64_t before;
+	struct scene f;
+
+	(void)state;
+	set_up(&f, COUNT);
+	for (size_t i = 0; i < COUNT; i++) {
+		sources[i] = source_of(&f, i, 1);
+		assert_int_equal(mem_source_pin(sources[i], pages(0, 1)), 0);
+		move_to(f.va + i * PAGE, 1, to + i * APART * PAGE);
+	}
+	before = index_places_looked_at();
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_true(displace_needed(addr(to + i * APART * PAGE), PAGE));
+		assert_false(displace_needed(addr(to + (i * APART + 1) * PAGE), PAGE));
+	}
+	assert_true(index_places_looked_at() - before <= 4 * COUNT);
+	/* All at once. */
+	assert_true(displace_needed(addr(to), (uint64_t)COUNT * APART * PAGE));
+	assert_int_equal(
+		displace_range(addr(to), (uint64_t)COUNT * APART * PAGE, DISPLACE_MUNMAP, false),
+		0);
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_int_equal(*bus_of(sources[i], 0), (char)(i + 1));
+		mem_source_unpin(sources[i], pages(0, 1));
+		mem_source_put(sources[i]);
+	}
+	assert_false(displace_needed(0, UINT64_MAX));
+	munmap(to, (size_t)COUNT * APART * PAGE);
+}
+
 static void memory_that_returns_is_in_place_again(void **state)
 {
 	struct scene f;
@@ -873,6 +913,7 @@ int main(void)
 		cmocka_unit_test(sources_of_all_sizes_are_found),
 		cmocka_unit_test(pins_go_where_the_program_moves_its_memory),
 		cmocka_unit_test(moved_memory_is_found_where_it_is),
+		cmocka_unit_test(moved_memory_is_found_without_a_look_at_all),
 		cmocka_unit_test(memory_that_returns_is_in_place_again),
 		cmocka_unit_test(memory_moves_over_pinned_pages),
 		cmocka_unit_test(a_failed_mremap_onto_pinned_pages_leaves_them_to_the_program),

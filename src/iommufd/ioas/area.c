@@ -319,8 +319,9 @@ static __attribute__((noinline)) void observe_map(struct ioas *ioas,
 {
 	lock_assert_held(&ioas->lock);
 	for (size_t i = 0; i < request->count; i++) {
-		const struct area *area = request->areas[i];
+		struct area *area = request->areas[i];
 
+		area_index_add(&ioas->index, area);
 		event_map(ioas->object.id, area_range(area), area_address(area), area->prot);
 		if (ioas_observer)
 			ioas_observer->mapped(ioas, area, request->fixed);
@@ -377,13 +378,14 @@ struct removed {
 	struct history_entry entry; /* while recording(): what all of them have in common */
 };
 
-static __attribute__((noinline)) void observe_unmap(struct ioas *ioas, const struct area *area,
+static __attribute__((noinline)) void observe_unmap(struct ioas *ioas, struct area *area,
 						    struct history_entry *entry)
 	REQUIRES(ioas->lock)
 {
 	const struct origin *mapped = area_mapped_by(area);
 
 	lock_assert_held(&ioas->lock);
+	area_index_remove(&ioas->index, area);
 	event_unmap(ioas->object.id, area_range(area));
 	if (ioas_observer)
 		ioas_observer->unmapped(ioas, area);

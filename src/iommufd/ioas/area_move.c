@@ -3,12 +3,13 @@
  * Areas whose memory moves (mem/displace.h) or is revoked (mem/dmabuf.h). Their IOVA stays; the
  * leaves of their tables are replaced, and what was dirty is dirty again, or they are taken out.
  *
- * DMA does not run while memory moves. Cost: all areas of all IOASes are looked at, and those
- * concerned are filled anew.
+ * DMA does not run while memory moves. Cost: a look into the index of each IOAS (area_index.h) for
+ * each source, and the areas concerned are filled anew. Revoking looks at all areas.
  */
 #include "iommufd/ioas/area_move.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 
 #include "base/log.h"
 #include "iommufd/ioas/area_table.h"
@@ -20,6 +21,7 @@ struct move {
 	struct ioas *ioas;
 	const struct displace_moved *moved;
 	size_t count;
+	struct mem_pages pages; /* of the source in question, that have moved */
 	struct dmabuf *revoked;
 };
 
@@ -104,17 +106,32 @@ static int redirect_in_all(struct ioas *ioas, const struct area *area) REQUIRES(
 	return 0;
 }
 
-static int redirect_area(const struct iova_map_entry *entry, void *arg)
+enum {
+	AREAS_FEW = 4, /* are looked at without an index */
+};
+
+static _Atomic uint64_t looked_at; /* areas, so far */
+
+uint64_t iommufd_areas_looked_at(void)
 {
-	const struct area *area = entry->value;
+	return atomic_load_explicit(&looked_at, memory_order_relaxed);
+}
+
+/* Calls do not overlap: only LOCK_DISPLACING is held, but that is. */
+static void count_look(void)
+{
+	atomic_store_explicit(&looked_at, iommufd_areas_looked_at() + 1, memory_order_relaxed);
+}
+
+static void redirect_area(struct area *area, void *arg)
+{
 	const struct move *move = arg;
 	struct ioas *ioas = move->ioas;
-	const struct displace_moved *moved =
-		displace_find_moved(move->moved, move->count, area_source(area));
 
 	lock_assert_held(&ioas->lock);
-	if (!moved || area->busy || !pages_intersect(area_pages(area), moved->pages))
-		return 0;
+	count_look();
+	if (area->busy || !pages_intersect(area_pages(area), move->pages))
+		return;
 	/* DMA that misses in between waits for the move to end, and walks again. */
 	if (redirect_in_all(ioas, area))
 		log_error("no memory to redirect IOVA 0x%" PRIx64 "-0x%" PRIx64
@@ -122,6 +139,21 @@ static int redirect_area(const struct iova_map_entry *entry, void *arg)
 			  area->iova, area_last(area));
 	else
 		ioas_tell_moved(ioas, area_range(area));
+}
+
+static int redirect_entry(const struct iova_map_entry *entry, void *arg)
+{
+	struct area *area = entry->value;
+	struct move *move = arg;
+	const struct displace_moved *moved =
+		displace_find_moved(move->moved, move->count, area_source(area));
+
+	if (!moved) {
+		count_look();
+		return 0;
+	}
+	move->pages = moved->pages;
+	redirect_area(area, move);
 	return 0;
 }
 
@@ -131,8 +163,16 @@ static void redirect_ioas(struct ioas *ioas, void *arg)
 
 	lock_assert_held(&ioas->lock);
 	move->ioas = ioas;
-	if (ioas->table_count)
-		(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, redirect_area, move);
+	if (!ioas->table_count)
+		return;
+	if (ioas->areas.count <= max_u64(AREAS_FEW, move->count) || !area_index_make(ioas)) {
+		(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, redirect_entry, move);
+		return;
+	}
+	for (size_t i = 0; i < move->count; i++) {
+		move->pages = move->moved[i].pages;
+		area_index_for_each(&ioas->index, move->moved[i].source, redirect_area, move);
+	}
 }
 
 void iommufd_sources_moved(const struct displace_moved *moved, size_t count)

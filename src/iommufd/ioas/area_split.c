@@ -82,7 +82,10 @@ static int cut_area(struct ioas *ioas, struct area *area, uint64_t last) REQUIRE
 	rc = split_pin(ioas, area, rest);
 	if (rc)
 		goto out_free;
+	area_index_remove(&ioas->index, area);
 	iova_map_split(&ioas->areas, area->iova, last, head, rest);
+	area_index_add(&ioas->index, head);
+	area_index_add(&ioas->index, rest);
 	area_free_only(area);
 	return 0;
 

@@ -40,6 +40,7 @@ static void ioas_destroy(struct iommufd_object *object)
 	lock_release(&ctx->lock);
 	ioas_unmap_range(ioas, IOVA_RANGE_ALL, &unmapped);
 	iova_map_destroy(&ioas->areas);
+	area_index_destroy(&ioas->index);
 	iova_set_destroy(&ioas->reserved);
 	iova_set_destroy(&ioas->allowed);
 	history_destroy(ioas->history);

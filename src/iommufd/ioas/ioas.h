@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "iommu/iommu.h"
+#include "iommufd/ioas/area_index.h"
 #include "iommufd/ioas/reserved.h"
 #include "iommufd/object/ctx.h"
 #include "iova/iova_map.h"
@@ -34,6 +35,7 @@ struct ioas {
 	unsigned int pinning;	 /* MAPs and COPYs that are pinning, without the lock */
 	unsigned int waiting;	 /* threads in ioas_wait_idle(): until 0, no further MAP begins */
 	struct iova_map areas;	 /* values are struct area */
+	struct area_index index; /* of all in the map */
 	struct reserved resv;
 	struct iova_set reserved; /* all of resv */
 	struct iova_set allowed;

@@ -79,6 +79,45 @@ static const char *check_areas(struct ioas *ioas)
 	return check.broken;
 }
 
+struct index_search {
+	const struct area *area;
+	unsigned int found;
+};
+
+struct index_count {
+	const struct area_index *index;
+	size_t areas;
+};
+
+static void find_area(struct area *area, void *arg)
+{
+	struct index_search *search = arg;
+
+	search->found += area == search->area;
+}
+
+static int check_indexed(const struct iova_map_entry *entry, void *arg)
+{
+	struct index_search search = {.area = entry->value};
+	struct index_count *count = arg;
+
+	area_index_for_each(count->index, area_source(search.area), find_area, &search);
+	count->areas += search.found;
+	return search.found != !search.area->busy;
+}
+
+static const char *check_index(struct ioas *ioas)
+{
+	struct index_count count = {.index = &ioas->index};
+
+	if (!ioas->index.slots)
+		return NULL;
+	if (iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, check_indexed, &count) ||
+	    count.areas != ioas->index.count)
+		return "every area that is not busy is in the index, and nothing else is";
+	return NULL;
+}
+
 static const char *check_reserved(const struct ioas *ioas)
 {
 	const char *broken = reserved_check(&ioas->resv);
@@ -124,6 +163,9 @@ const char *ioas_check(struct ioas *ioas)
 	if (broken)
 		return broken;
 	broken = check_areas(ioas);
+	if (broken)
+		return broken;
+	broken = check_index(ioas);
 	if (broken)
 		return broken;
 	broken = check_alignment(ioas);

@@ -14,6 +14,7 @@
 #include "base/caller.h"
 #include "base/file_transfer.h"
 #include "checker/call_report.h"
+#include "mem/userfault_move.h"
 #include "preload/calls/listing.h"
 #include "preload/calls/memory.h"
 #include "preload/engine/call.h"
@@ -440,6 +441,8 @@ EXPORT int ioctl(int fd, IOCTL_REQUEST request, ...)
 	arg = va_arg(args, unsigned long);
 	va_end(args);
 
+	if (!desc && cmd == USERFAULT_MOVE)
+		return (int)libc_result(memory_userfault_move(fd, (long)arg));
 	if (!desc)
 		return (int)libc_result(SYS(SYS_ioctl, fd, cmd, arg));
 	rc = ioctl_inside(fd, desc->file, cmd, arg);

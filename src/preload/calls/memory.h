@@ -51,6 +51,11 @@ long memory_remap_file_pages(long addr, long len, long prot, long page, long fla
 long memory_madvise(long addr, long len, long advice);
 long memory_process_madvise(long pidfd, long vec, long count, long advice, long flags);
 
+/* ---- userfaultfd: memory_userfault.c ---- */
+
+/* ioctl(@fd, UFFDIO_MOVE, @arg), of a descriptor that is not emulated. */
+long memory_userfault_move(long fd, long arg);
+
 /* ---- files: memory_file.c ---- */
 
 long memory_ftruncate(long fd, long len);
@@ -62,5 +67,8 @@ bool memory_may_leave(long dirfd, long path);
 
 /* O_TRUNC takes the file's pages away. */
 long memory_openat(long dirfd, long path, long flags, long mode);
+
+/* openat2(), with its structure at @how, of @size bytes. */
+long memory_openat2(long dirfd, long path, long how, long size);
 
 #endif

@@ -8,7 +8,9 @@
 #include <sys/syscall.h>
 
 #include "base/check.h"
+#include "base/sys.h"
 #include "mem/displace.h"
+#include "mem/self.h"
 #include "preload/calls/memory.h"
 #include "preload/engine/call.h"
 #include "preload/start/real.h"
@@ -120,17 +122,36 @@ bool memory_may_leave(long dirfd, long path)
 	       S_ISREG(st.st_mode) && st.st_size;
 }
 
-long memory_openat(long dirfd, long path, long flags, long mode)
+/* Makes @request, an open with @flags by which the pages of the file may leave it. */
+static long open_file(struct request *request, long flags)
 {
-	struct request request = {
-		.number = SYS_openat, .a = dirfd, .b = path, .c = flags, .d = mode};
 	const long look = flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
 	struct statfs fs = {.f_type = 0};
 	struct stat st;
 
 	if (!(flags & O_TRUNC) || !is_of_interest() ||
-	    SYS(SYS_newfstatat, dirfd, path, &st, look) || !st.st_size)
-		return make(&request);
+	    SYS(SYS_newfstatat, request->a, request->b, &st, look) || !st.st_size)
+		return make(request);
 	/* The size of its pages does not matter: all of them go. */
-	return shorten(&request, &st, &fs, 0);
+	return shorten(request, &st, &fs, 0);
+}
+
+long memory_openat(long dirfd, long path, long flags, long mode)
+{
+	struct request request = {
+		.number = SYS_openat, .a = dirfd, .b = path, .c = flags, .d = mode};
+
+	return open_file(&request, flags);
+}
+
+long memory_openat2(long dirfd, long path, long how, long size)
+{
+	struct request request = {
+		.number = SYS_openat2, .a = dirfd, .b = path, .c = how, .d = size};
+	uint64_t flags = 0; /* the first member of the structure */
+
+	if (is_of_interest() && size >= (long)sizeof(flags) &&
+	    self_read(&flags, (uint64_t)how, sizeof(flags)))
+		flags = 0;
+	return open_file(&request, (long)flags);
 }

@@ -13,13 +13,14 @@
 #include "base/sys.h"
 #include "mem/guard.h"
 #include "mem/self.h"
+#include "preload/calls/memory.h"
 #include "preload/process/path.h"
 #include "preload/process/path_names.h"
 #include "preload/start/real.h"
 
 static long to_kernel(const long *args)
 {
-	return libc_result(SYS(SYS_openat2, args[0], args[1], args[2], args[3]));
+	return libc_result(memory_openat2(args[0], args[1], args[2], args[3]));
 }
 
 long call_openat2(const long *args)

@@ -3,7 +3,8 @@
  * Before a ring's requests are submitted, those on emulated descriptors get the descriptor -1;
  * only a poll is left, for which the placeholder is right. Those with a path that leads to the
  * machine are carried out at once (uring_names.h), and become requests that only give the
- * result, which Linux has since 6.10; before, they get the descriptor -1, too. To change them,
+ * result, which Linux has since 6.10; before, they get the descriptor -1, too. So are those that
+ * may take pinned memory away (uring_memory.h), which are left alone before. To change them,
  * the queue is mapped for the time of the call: a mapping that stayed would keep the ring alive
  * after the program has closed it. Whether there are any is seen where the program itself has
  * mapped the queue.
@@ -28,6 +29,7 @@
 #include "base/sys.h"
 #include "mem/guard.h"
 #include "mem/self.h"
+#include "preload/calls/uring_memory.h"
 #include "preload/calls/uring_names.h"
 #include "preload/engine/call.h"
 #include "preload/process/fdtable.h"
@@ -52,7 +54,6 @@ enum {
 	REGISTER_FILES2 = 13,
 	REGISTER_FILES_UPDATE2 = 14,
 	REGISTER_RING_FDS = 20,
-	REQUEST_FIXED_FILE = 1 << 0,
 	FEATURE_MIN_TIMEOUT = 1 << 15, /* newer than requests that give a result */
 	GIVE_RESULT = 1 << 0,	       /* of a request that does nothing */
 	OFFSET_QUEUE = 0,
@@ -288,7 +289,7 @@ static void give_result(struct uring_request *request, long result)
 {
 	*request = (struct uring_request){
 		.opcode = URING_NOP,
-		.flags = request->flags & (uint8_t)~REQUEST_FIXED_FILE,
+		.flags = request->flags & (uint8_t)~URING_FIXED_FILE,
 		.fd = -1,
 		.len = (uint32_t)result,
 		.own_flags = GIVE_RESULT,
@@ -301,7 +302,7 @@ static void refuse_request(struct uring_request *request)
 {
 	*request = (struct uring_request){
 		.opcode = URING_READ,
-		.flags = request->flags & (uint8_t)~REQUEST_FIXED_FILE,
+		.flags = request->flags & (uint8_t)~URING_FIXED_FILE,
 		.fd = -1,
 		.cookie = request->cookie,
 	};
@@ -309,16 +310,22 @@ static void refuse_request(struct uring_request *request)
 
 static void check_request(struct uring_request *request, const struct ring_params *params)
 {
-	const bool is_fixed = request->flags & REQUEST_FIXED_FILE;
+	const bool is_fixed = request->flags & URING_FIXED_FILE;
+	const bool may_give = params->features & FEATURE_MIN_TIMEOUT;
 
 	if ((request->opcode == URING_SPLICE || request->opcode == URING_TEE) &&
 	    fdtable_has(request->slot))
 		request->slot = -1;
 	if (!is_fixed && uring_names_concern(request)) {
-		if (params->features & FEATURE_MIN_TIMEOUT)
+		if (may_give)
 			give_result(request, uring_names_carry_out(request));
 		else
 			refuse_request(request);
+	} else if (may_give && uring_memory_concerns(request)) {
+		if (uring_memory_is_whole(request))
+			give_result(request, uring_memory_carry_out(request));
+		else
+			(void)uring_memory_carry_out(request);
 	} else if (!is_fixed && request->opcode != URING_POLL_ADD && fdtable_has(request->fd)) {
 		request->fd = -1;
 	}
@@ -343,8 +350,10 @@ static void check_queue(const struct queue *queue, const struct ring_params *par
 
 static bool is_harmless(const struct uring_request *request)
 {
-	if (!(request->flags & REQUEST_FIXED_FILE) &&
+	if (!(request->flags & URING_FIXED_FILE) &&
 	    (fdtable_has(request->fd) || uring_names_concern(request)))
+		return false;
+	if (uring_memory_concerns(request))
 		return false;
 	return (request->opcode != URING_SPLICE && request->opcode != URING_TEE) ||
 	       !fdtable_has(request->slot);

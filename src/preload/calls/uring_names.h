@@ -28,10 +28,12 @@ struct uring_request {
 enum uring_opcode {
 	URING_NOP = 0,
 	URING_POLL_ADD = 6,
+	URING_FALLOCATE = 17,
 	URING_OPENAT = 18,
 	URING_CLOSE = 19,
 	URING_STATX = 21,
 	URING_READ = 22,
+	URING_MADVISE = 25,
 	URING_OPENAT2 = 28,
 	URING_SPLICE = 30,
 	URING_TEE = 33,
@@ -42,6 +44,12 @@ enum uring_opcode {
 	URING_LINKAT = 39,
 	URING_SETXATTR = 42,
 	URING_GETXATTR = 44,
+	URING_FTRUNCATE = 55,
+};
+
+/* Of the flags of a request: its descriptor is one of the ring's own. */
+enum {
+	URING_FIXED_FILE = 1 << 0,
 };
 
 /* Whether @request leads to the machine. Context: as path_resolve(). */
