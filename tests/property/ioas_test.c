@@ -8,6 +8,7 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
+#include "base/fail.h"
 #include "base/log.h"
 #include "iommufd/ioas/area_move.h"
 #include "iommufd/ioas/ioas_check.h"
@@ -367,6 +368,8 @@ static void devices_see_exactly_what_is_mapped_while_it_moves(void **state)
 	take_steps(true);
 }
 
+static uint64_t first_iova; /* of what map_pages() has mapped last, one page behind the other */
+
 /* Maps each page of a buffer of @count pages by itself, @twice: also by a COPY. */
 static char *map_pages(int count, bool twice)
 {
@@ -386,6 +389,7 @@ static char *map_pages(int count, bool twice)
 	for (int i = 0; i < count; i++) {
 		map.user_va = (uintptr_t)pages + (uint64_t)i * PAGE;
 		assert_int_equal(call(IOMMU_IOAS_MAP, &map), 0);
+		first_iova = i ? first_iova : map.iova;
 		copy.src_iova = map.iova;
 		if (twice)
 			assert_int_equal(call(IOMMU_IOAS_COPY, &copy), 0);
@@ -416,12 +420,101 @@ static void a_page_that_moves_is_found_without_a_look_at_every_area(void **state
 	tear_down();
 }
 
+/* To a page lead the COPY and the MAP of all pages; the COPYs beside it are looked at. */
+static void copies_of_one_mapping_are_found_by_their_pages(void **state)
+{
+	struct iommu_ioas_map map = {
+		.size = sizeof(map), .flags = prot_flags(3), .length = (uint64_t)MANY * PAGE};
+	struct iommu_ioas_copy copy = {
+		.size = sizeof(copy), .flags = prot_flags(1), .length = PAGE};
+	uint64_t before;
+	uint32_t pt_id;
+	char *pages = mmap(NULL, (size_t)MANY * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	log_set_level(LOG_LEVEL_ERROR);
+	displace_enable();
+	set_up();
+	pt_id = ioas_ids[0];
+	assert_int_equal(uiommufd_endpoint_attach(devices[0], UIOMMUFD_NO_PASID, &pt_id), 0);
+	map.ioas_id = copy.src_ioas_id = copy.dst_ioas_id = ioas_ids[0];
+	map.user_va = (uintptr_t)pages;
+	assert_int_equal(call(IOMMU_IOAS_MAP, &map), 0);
+	for (int i = 0; i < MANY; i++) {
+		copy.src_iova = map.iova + (uint64_t)i * PAGE;
+		assert_int_equal(call(IOMMU_IOAS_COPY, &copy), 0);
+	}
+	before = iommufd_areas_looked_at();
+	for (int i = 0; i < MANY; i += 2)
+		assert_int_equal(displace_range((uintptr_t)pages + (uint64_t)i * PAGE, PAGE,
+						DISPLACE_MUNMAP, false),
+				 0);
+	assert_in_range(iommufd_areas_looked_at() - before, MANY, 2 * MANY);
+	assert_null(ioas_check_all());
+	tear_down();
+}
+
+enum {
+	SOME = 16, /* more areas than are looked at without an index */
+};
+
+/* Maps pages, one by one, and moves one of them away; failure @n of these calls is injected. */
+static bool displace_with_failure(uint64_t n, int *succeeded)
+{
+	uint32_t pt_id;
+	bool hit;
+	char *pages, byte;
+	int rc;
+
+	set_up();
+	pt_id = ioas_ids[0];
+	assert_int_equal(uiommufd_endpoint_attach(devices[0], UIOMMUFD_NO_PASID, &pt_id), 0);
+	pages = map_pages(SOME, false);
+	for (int i = 0; i < SOME; i++)
+		pages[(size_t)i * PAGE] = (char)(i + 1);
+	fail_arm(n);
+	rc = displace_range((uintptr_t)pages + PAGE, PAGE, DISPLACE_MUNMAP, false);
+	hit = !fail_left();
+	fail_arm(0);
+	assert_true(!rc || (hit && rc == -ENOMEM));
+	*succeeded += hit && !rc;
+	if (!rc)
+		assert_int_equal(munmap(pages + PAGE, PAGE), 0);
+	for (int i = 0; i < SOME; i++) {
+		assert_int_equal(uiommufd_dma_read(devices[0], UIOMMUFD_NO_PASID,
+						   first_iova + (uint64_t)i * PAGE, &byte, 1),
+				 0);
+		assert_int_equal(byte, i + 1);
+	}
+	assert_null(ioas_check_all());
+	tear_down();
+	munmap(pages, (size_t)SOME * PAGE);
+	return hit;
+}
+
+static void without_memory_for_the_index_every_area_is_looked_at(void **state)
+{
+	int succeeded = 0;
+	uint64_t n = 1;
+
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR);
+	displace_enable();
+	while (displace_with_failure(n, &succeeded))
+		n++;
+	assert_true(succeeded > 1); /* the lists, and each entry */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(devices_see_exactly_what_is_mapped),
 		cmocka_unit_test(devices_see_exactly_what_is_mapped_while_it_moves),
 		cmocka_unit_test(a_page_that_moves_is_found_without_a_look_at_every_area),
+		cmocka_unit_test(copies_of_one_mapping_are_found_by_their_pages),
+		cmocka_unit_test(without_memory_for_the_index_every_area_is_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,7 +171,8 @@ static void redirect_ioas(struct ioas *ioas, void *arg)
 	}
 	for (size_t i = 0; i < move->count; i++) {
 		move->pages = move->moved[i].pages;
-		area_index_for_each(&ioas->index, move->moved[i].source, redirect_area, move);
+		area_index_for_each(&ioas->index, move->moved[i].source, move->pages, redirect_area,
+				    move);
 	}
 }
 

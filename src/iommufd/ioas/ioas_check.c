@@ -101,7 +101,8 @@ static int check_indexed(const struct iova_map_entry *entry, void *arg)
 	struct index_search search = {.area = entry->value};
 	struct index_count *count = arg;
 
-	area_index_for_each(count->index, area_source(search.area), find_area, &search);
+	area_index_for_each(count->index, area_source(search.area), area_pages(search.area),
+			    find_area, &search);
 	count->areas += search.found;
 	return search.found != !search.area->busy;
 }
@@ -110,7 +111,7 @@ static const char *check_index(struct ioas *ioas)
 {
 	struct index_count count = {.index = &ioas->index};
 
-	if (!ioas->index.slots)
+	if (!ioas->index.by_pages)
 		return NULL;
 	if (iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, check_indexed, &count) ||
 	    count.areas != ioas->index.count)
