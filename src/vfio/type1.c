@@ -497,6 +497,7 @@ long type1_unmap_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64
 	const uint32_t others = VFIO_DMA_UNMAP_FLAG_ALL | VFIO_DMA_UNMAP_FLAG_VADDR;
 	struct vfio_iommu_type1_dma_unmap request;
 	struct unmapping unmapping = {.done = 0};
+	struct iova_range asked;
 	bool nothing;
 	int rc;
 
@@ -526,9 +527,13 @@ long type1_unmap_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64
 				      "the bitmap's pgsize 0x%" PRIx64 " is not a page, 0x%" PRIx64
 				      ", or dirty pages are not being logged",
 				      unmapping.bitmap.page_size, smallest_page(type1));
+	asked = unmapping.range;
 	rc = unmap(type1, &unmapping, &nothing);
 	if (rc)
 		return rc;
+	if (unmapping.done && !(request.flags & others) && unmapping.range.last != asked.last)
+		advise_on_unmap_of_more(type1->ioas, "VFIO_IOMMU_UNMAP_DMA", asked,
+					unmapping.range.last);
 	if (!unmapping.done && !nothing && !(request.flags & others))
 		advise_on_unmap_of_nothing(type1->ioas, "VFIO_IOMMU_UNMAP_DMA", unmapping.range);
 	request.size = unmapping.done;
