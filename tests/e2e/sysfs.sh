@@ -120,6 +120,8 @@ check a_method_that_the_device_lacks_is_refused fails "Invalid argument" "echo f
 check without_a_method_there_is_no_reset fails "Inappropriate ioctl" "echo >$device/reset_method && echo 1 >$device/reset"
 check the_methods_come_back prints bus shell "cd $device && echo >reset_method && cat reset_method && echo default >reset_method && cat reset_method"
 
+check methods_are_listed_with_one_space_between prints "flr bus" shell "cd /sys/bus/pci/devices/0000:c2:00.0 && echo ' flr   bus ' >reset_method && cat reset_method"
+
 # ---- registers [SYSFS-DEVICE.21..22], [SYSFS-WRITE.11..12] ----
 
 # poke OFFSET BYTES: in a process that ends then.
@@ -129,6 +131,38 @@ check a_register_keeps_what_another_process_writes prints 10 shell "$poke 0xc 10
 check a_read_only_register_does_not_change prints "34 12" shell "$poke 0 ffff && $peek -N 2 $device/config | xargs"
 check writing_behind_the_registers_is_too_far fails "File too large" "$poke 256 00"
 check memory_is_not_read fails "Input/output error" "head -c 4 $device/resource0"
+# ends BDF FILE: what 8 bytes read at the end and behind it are, 4 read over it, and a write there.
+ends() {
+	run --device "edu@$bdf" --device e1000@0000:c2:00.0 -- python3 -c '
+import errno, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+size = os.fstat(fd).st_size
+def call(function, *arguments):
+    try:
+        result = function(fd, *arguments)
+        return result if isinstance(result, int) else len(result)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+print(call(os.pread, 8, size), call(os.pread, 8, size + 8), call(os.pread, 8, size - 4), call(os.pwrite, b"1234", size))
+' "/sys/bus/pci/devices/$1/$2"
+}
+check memory_ends_where_its_file_does prints "0 0 EIO EFBIG" ends "$bdf" resource0
+check ports_end_where_their_file_does prints "0 0 4 EFBIG" ends 0000:c2:00.0 resource2
+check registers_end_where_their_file_does prints "0 0 4 EFBIG" ends "$bdf" config
+reading='
+import errno, fcntl, os, sys
+for name in "config", "enable", "vendor":
+    fd = os.open(sys.argv[1] + "/" + name, os.O_RDONLY)
+    try:
+        os.write(fd, b"0")
+    except OSError as error:
+        print(errno.errorcode[error.errno], fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE)'
+# read_only [OPTION]: what writing to files that are open for reading is, and how they say that they are open.
+read_only() {
+	run "$@" --device "edu@$bdf" -- python3 -c "$reading" "$device" | xargs
+}
+check what_is_open_for_reading_is_not_written prints "EBADF 0 EBADF 0 EBADF 0" read_only
+check nor_on_a_shared_machine prints "EBADF 0 EBADF 0 EBADF 0" read_only --shared
 check memory_is_mapped prints 0x10000ed run --device "edu@$bdf" -- python3 -c '
 import mmap, os, sys
 m = mmap.mmap(os.open(sys.argv[1], os.O_RDWR), 4096)

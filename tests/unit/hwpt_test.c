@@ -98,7 +98,7 @@ static void devices_of_one_kind_share_the_automatic_hwpt(void **state)
 	assert_int_equal(fixture_object_destroy(f, first), -ENOENT);
 }
 
-/* The tables of SMMUv3 are of one SMMU; the other kinds share them among their IOMMUs [ATTACH.6c]. */
+/* The tables of SMMUv3 are of one SMMU; other kinds share them among their IOMMUs [ATTACH.6c]. */
 static void check_sharing(struct fixture *f, const char *kind, bool shared)
 {
 	uint32_t ioas = fixture_ioas(f), first = ioas, second = ioas, manual, dev_id;
