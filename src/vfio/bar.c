@@ -65,15 +65,24 @@ static int check_decoding(const struct vfio_device *device, unsigned int bar) RE
 	lock_assert_held(&device->lock);
 	if (device->model->bars[bar].flags & UIOMMUFD_BAR_IO || is_gone(device))
 		return 0;
-	return pci_config_effective(&device->config) & PCI_COMMAND_MEMORY ? 0 : -EIO;
+	return vfio_device_permits_memory(device) ? 0 : -EIO;
+}
+
+/* Whether memory is not decoded although VFIO permits the access: reads are ones. */
+static bool is_silent(const struct vfio_device *device, unsigned int bar) REQUIRES(device->lock)
+{
+	lock_assert_held(&device->lock);
+	return !is_gone(device) && !(device->model->bars[bar].flags & UIOMMUFD_BAR_IO) &&
+	       !(pci_config_effective(&device->config) & PCI_COMMAND_MEMORY);
 }
 
 bool bar_decodes_at(struct vfio_device *device, uint64_t offset)
 {
+	const unsigned int bar = (unsigned int)(offset / vfio_region_offset(1));
 	bool does;
 
 	lock_acquire(&device->lock);
-	does = !check_decoding(device, (unsigned int)(offset / vfio_region_offset(1)));
+	does = !check_decoding(device, bar) && !is_silent(device, bar);
 	lock_release(&device->lock);
 	return does;
 }
@@ -188,6 +197,7 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 {
 	struct vfio_device *device = access->device;
 	const struct uiommufd_model *model = device->model;
+	bool silent;
 	int rc;
 
 	*value = UINT64_MAX;
@@ -195,7 +205,8 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 		return 0;
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
-	if (rc || is_gone(device))
+	silent = rc || is_silent(device, access->bar);
+	if (silent || is_gone(device))
 		goto out;
 	bar_parts_before_read(access);
 	if (in_msix_table(access))
@@ -214,7 +225,7 @@ out:
 		event_register(device->name, access->bar, access->off, access->size, *value, false);
 	}
 	sanitizer_completion();
-	if (rc)
+	if (silent)
 		explain_silence(access, "read");
 	return rc;
 }
@@ -249,6 +260,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	struct vfio_device *device = access->device;
 	const uint64_t table = device->model->msix_table;
 	const bool offered = offer_work(access);
+	bool silent;
 	int rc = 0;
 
 	if (in_msix_table(access) && !access->mapped)
@@ -257,7 +269,9 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	double_fetch_settle(device);
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
-	if (rc || is_gone(device) || migration_drops_write(device) || hostile_drops_write(device))
+	silent = rc || is_silent(device, access->bar);
+	if (silent || is_gone(device) || migration_drops_write(device) ||
+	    hostile_drops_write(device))
 		goto out;
 	if (observed()) {
 		count_register(device, DEVICE_REGISTER_WRITES);
@@ -271,7 +285,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 		write_registers(device, access, value);
 out:
 	lock_release(&device->lock);
-	if (rc)
+	if (silent)
 		explain_silence(access, "write");
 out_work:
 	if (offered)

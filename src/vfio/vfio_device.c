@@ -356,13 +356,22 @@ static void record_command(struct vfio_device *device, bool master) REQUIRES(dev
 			     pci_config_effective(&device->config) & PCI_COMMAND_MEMORY);
 }
 
+bool vfio_device_permits_memory(const struct vfio_device *device)
+{
+	lock_assert_held(&device->lock);
+	if (!atomic_load(&device->enabled))
+		return pci_config_effective(&device->config) & PCI_COMMAND_MEMORY;
+	return pci_view_has_memory(&device->view) && pci_config_is_awake(&device->config);
+}
+
 void vfio_device_apply_command(struct vfio_device *device)
 {
 	const bool master = pci_config_effective(&device->config) & PCI_COMMAND_MASTER &&
 			    !atomic_load(&device->gone);
 
 	lock_assert_held(&device->lock);
-	if (!(pci_config_effective(&device->config) & PCI_COMMAND_MEMORY))
+	if (!(pci_config_effective(&device->config) & PCI_COMMAND_MEMORY) ||
+	    !vfio_device_permits_memory(device))
 		bar_parts_rest(device, true);
 	atomic_store(&device->bus_master, master);
 	record_command(device, master);

@@ -163,6 +163,39 @@ read_only() {
 }
 check what_is_open_for_reading_is_not_written prints "EBADF 0 EBADF 0 EBADF 0" read_only
 check nor_on_a_shared_machine prints "EBADF 0 EBADF 0 EBADF 0" read_only --shared
+# decoding [OPTION]: what BAR 0 reads as, by the device and mapped, while sysfs or the program has memory decoding off.
+decoding='
+import errno, mmap, os, struct, sys, ctypes
+ioctl = ctypes.CDLL(None).ioctl
+iommufd, device = os.open("/dev/iommu", os.O_RDWR), os.open("/dev/vfio/devices/vfio0", os.O_RDWR)
+raw = os.open(sys.argv[1], os.O_RDWR)
+ioctl(device, 0x3b76, struct.pack("=IIiI", 16, 0, iommufd, 0))
+registers = mmap.mmap(device, 4096)
+def read():
+    try:
+        return os.pread(device, 4, 0).hex()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+def show():
+    print(read(), end=" ")
+os.pwrite(raw, b"\0", 4)
+show()
+print(registers[0:4].hex(), end=" ")
+os.pwrite(raw, b"\2", 4)
+show()
+print(registers[0:4].hex(), end=" ")
+os.pwrite(device, b"\0\0", (7 << 40) + 4)
+show()
+os.pwrite(raw, b"\2", 4)
+print(os.pread(device, 1, (7 << 40) + 4).hex(), end=" ")
+show()
+os.pwrite(device, b"\2\0", (7 << 40) + 4)
+print(read())'
+switched() {
+	run "$@" --device "edu@$bdf" -- python3 -c "$decoding" "$device/config"
+}
+check vfio_goes_by_what_is_written_through_it prints "ffffffff ffffffff ed000001 ed000001 EIO 02 EIO ed000001" switched
+check vfio_does_so_on_a_shared_machine prints "ffffffff ffffffff ed000001 ed000001 EIO 02 EIO ed000001" switched --shared
 check memory_is_mapped prints 0x10000ed run --device "edu@$bdf" -- python3 -c '
 import mmap, os, sys
 m = mmap.mmap(os.open(sys.argv[1], os.O_RDWR), 4096)
