@@ -265,8 +265,9 @@ static struct answer open_sysfs(struct request *request, const struct union_path
 
 	if (flags & (O_DIRECTORY | O_DIRECT))
 		return answer_result(flags & O_DIRECT ? -EINVAL : -ENOTDIR);
-	/* What programs have closed is closed. */
+	/* What programs have closed, and unmapped, is closed. */
 	opened_drain();
+	mapped_sweep();
 	if ((flags & O_ACCMODE) == O_RDONLY && path->node.kind != NODE_RESOURCE) {
 		rc = files_show(path->node, path->name, caller);
 		if (rc == -ENOENT)

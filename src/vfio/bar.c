@@ -68,12 +68,13 @@ static int check_decoding(const struct vfio_device *device, unsigned int bar) RE
 	return vfio_device_permits_memory(device) ? 0 : -EIO;
 }
 
-/* Whether memory is not decoded although VFIO permits the access: reads are ones. */
-static bool is_silent(const struct vfio_device *device, unsigned int bar) REQUIRES(device->lock)
+bool vfio_bar_is_silent(const struct vfio_device *device, unsigned int bar)
 {
 	lock_assert_held(&device->lock);
-	return !is_gone(device) && !(device->model->bars[bar].flags & UIOMMUFD_BAR_IO) &&
-	       !(pci_config_effective(&device->config) & PCI_COMMAND_MEMORY);
+	if (is_gone(device) || device->model->bars[bar].flags & UIOMMUFD_BAR_IO)
+		return false;
+	return !(pci_config_effective(&device->config) & PCI_COMMAND_MEMORY) ||
+	       pci_config_bar_is_moved(&device->config, device->model, device->windows, bar);
 }
 
 bool bar_decodes_at(struct vfio_device *device, uint64_t offset)
@@ -82,7 +83,7 @@ bool bar_decodes_at(struct vfio_device *device, uint64_t offset)
 	bool does;
 
 	lock_acquire(&device->lock);
-	does = !check_decoding(device, bar) && !is_silent(device, bar);
+	does = !check_decoding(device, bar) && !vfio_bar_is_silent(device, bar);
 	lock_release(&device->lock);
 	return does;
 }
@@ -205,7 +206,7 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 		return 0;
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
-	silent = rc || is_silent(device, access->bar);
+	silent = rc || vfio_bar_is_silent(device, access->bar);
 	if (silent || is_gone(device))
 		goto out;
 	bar_parts_before_read(access);
@@ -269,7 +270,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	double_fetch_settle(device);
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
-	silent = rc || is_silent(device, access->bar);
+	silent = rc || vfio_bar_is_silent(device, access->bar);
 	if (silent || is_gone(device) || migration_drops_write(device) ||
 	    hostile_drops_write(device))
 		goto out;

@@ -191,6 +191,32 @@ print(os.pread(device, 1, (7 << 40) + 4).hex(), end=" ")
 show()
 os.pwrite(device, b"\2\0", (7 << 40) + 4)
 print(read())'
+moved='
+import mmap, os, struct, sys, ctypes
+ioctl = ctypes.CDLL(None).ioctl
+iommufd, device = os.open("/dev/iommu", os.O_RDWR), os.open("/dev/vfio/devices/vfio0", os.O_RDWR)
+raw = os.open(sys.argv[1], os.O_RDWR)
+ioctl(device, 0x3b76, struct.pack("=IIiI", 16, 0, iommufd, 0))
+registers = mmap.mmap(device, 4096)
+def show(end=" "):
+    print(os.pread(raw, 4, 16).hex() == bar, os.pread(device, 4, 0).hex(), registers[0:4].hex(), end=end)
+bar = os.pread(raw, 4, 16).hex()
+os.pwrite(raw, bytes(4), 16)
+show()
+os.pwrite(device, bytes(2), (7 << 40) + 4)
+os.pwrite(device, b"\2\0", (7 << 40) + 4)
+show()
+os.pwrite(raw, bytes(4), 16)
+registers.close()
+os.close(device)
+print(os.pread(os.open(sys.argv[1], os.O_RDONLY), 4, 16).hex() == bar)'
+# bar_written [OPTION]: whether sysfs shows the BAR that was there, and what BAR 0 reads as, when sysfs has written its
+# register, when memory decoding is switched on then, and when the device is closed.
+bar_written() {
+	run "$@" --device "edu@$bdf" -- python3 -c "$moved" "$device/config"
+}
+check a_bar_that_sysfs_moves_comes_back prints "False ffffffff ffffffff True ed000001 ed000001 True" bar_written
+check it_does_so_on_a_shared_machine prints "False ffffffff ffffffff True ed000001 ed000001 True" bar_written --shared
 switched() {
 	run "$@" --device "edu@$bdf" -- python3 -c "$decoding" "$device/config"
 }
