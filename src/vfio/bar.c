@@ -205,7 +205,7 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 	if (in_msix_table(access) && !access->mapped)
 		return 0;
 	lock_acquire(&device->lock);
-	rc = check_decoding(device, access->bar);
+	rc = access->raw ? 0 : check_decoding(device, access->bar);
 	silent = rc || vfio_bar_is_silent(device, access->bar);
 	if (silent || is_gone(device))
 		goto out;
@@ -269,7 +269,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	sanitizer_doorbell();
 	double_fetch_settle(device);
 	lock_acquire(&device->lock);
-	rc = check_decoding(device, access->bar);
+	rc = access->raw ? 0 : check_decoding(device, access->bar);
 	silent = rc || vfio_bar_is_silent(device, access->bar);
 	if (silent || is_gone(device) || migration_drops_write(device) ||
 	    hostile_drops_write(device))
@@ -335,6 +335,30 @@ static int trap_write(void *cookie, uint64_t offset, unsigned int size, uint64_t
 	vfio_device_resume_work(access.device);
 	hostile_before_write(access.device);
 	return bar_write(&access, value);
+}
+
+void bar_raw_read(void *cookie, uint64_t offset, unsigned int size, uint64_t *value)
+{
+	struct bar_access access = access_at(cookie, offset, size);
+
+	access.raw = true;
+	*value = UINT64_MAX;
+	if (is_asleep(&access))
+		return;
+	vfio_device_resume_work(access.device);
+	(void)bar_read(&access, value);
+}
+
+void bar_raw_write(void *cookie, uint64_t offset, unsigned int size, uint64_t value)
+{
+	struct bar_access access = access_at(cookie, offset, size);
+
+	access.raw = true;
+	if (is_asleep(&access))
+		return;
+	vfio_device_resume_work(access.device);
+	hostile_before_write(access.device);
+	(void)bar_write(&access, value);
 }
 
 static void trap_name(void *cookie, uint64_t offset, char *text, size_t size)

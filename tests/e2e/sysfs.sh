@@ -189,6 +189,7 @@ show()
 os.pwrite(raw, b"\2", 4)
 print(os.pread(device, 1, (7 << 40) + 4).hex(), end=" ")
 show()
+print(mmap.mmap(os.open(sys.argv[2], os.O_RDWR), 4096)[0:4].hex(), end=" ")
 os.pwrite(device, b"\2\0", (7 << 40) + 4)
 print(read())'
 moved='
@@ -218,10 +219,10 @@ bar_written() {
 check a_bar_that_sysfs_moves_comes_back prints "False ffffffff ffffffff True ed000001 ed000001 True" bar_written
 check it_does_so_on_a_shared_machine prints "False ffffffff ffffffff True ed000001 ed000001 True" bar_written --shared
 switched() {
-	run "$@" --device "edu@$bdf" -- python3 -c "$decoding" "$device/config"
+	run "$@" --device "edu@$bdf" -- python3 -c "$decoding" "$device/config" "$device/resource0"
 }
-check vfio_goes_by_what_is_written_through_it prints "ffffffff ffffffff ed000001 ed000001 EIO 02 EIO ed000001" switched
-check vfio_does_so_on_a_shared_machine prints "ffffffff ffffffff ed000001 ed000001 EIO 02 EIO ed000001" switched --shared
+check vfio_goes_by_what_is_written_through_it prints "ffffffff ffffffff ed000001 ed000001 EIO 02 EIO ed000001 ed000001" switched
+check vfio_does_so_on_a_shared_machine prints "ffffffff ffffffff ed000001 ed000001 EIO 02 EIO ed000001 ed000001" switched --shared
 check memory_is_mapped prints 0x10000ed run --device "edu@$bdf" -- python3 -c '
 import mmap, os, sys
 m = mmap.mmap(os.open(sys.argv[1], os.O_RDWR), 4096)
