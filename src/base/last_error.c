@@ -14,6 +14,7 @@ enum {
 static __thread char text[TEXT_SIZE];
 static __thread enum refusal_kind kind;
 static __thread const char *subject;
+static __thread const char *reason; /* the format of the text */
 
 void last_error_clear(void)
 {
@@ -35,11 +36,17 @@ enum refusal_kind last_error_kind(void)
 	return text[0] ? kind : REFUSAL_NONE;
 }
 
+uint64_t last_error_reason(void)
+{
+	return text[0] ? (uintptr_t)reason : 0;
+}
+
 static void set(enum refusal_kind new_kind, const char *format, va_list args)
 {
 	int used = subject ? snprintf(text, sizeof(text), "%s: ", subject) : 0;
 
 	kind = new_kind;
+	reason = format;
 	if (used >= 0 && used < TEXT_SIZE)
 		vsnprintf(text + used, (size_t)(TEXT_SIZE - used), format, args);
 }

@@ -33,6 +33,9 @@ void last_error_about(const char *name);
 const char *last_error_text(void);
 enum refusal_kind last_error_kind(void);
 
+/* A number for what is wrong, whatever the values in the text; 0: there is no text. */
+uint64_t last_error_reason(void);
+
 /*
  * Sets the text, formatted like printf(), of a call that fails with @error, a negative errno, and
  * returns @error. A later text replaces an earlier one.

@@ -7,6 +7,7 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -26,6 +27,23 @@ void sys_confine(void)
 bool sys_confined(void)
 {
 	return __atomic_load_n(&confined, __ATOMIC_RELAXED);
+}
+
+/* ---- memory files ---- */
+
+void sys_read_only(int fd, int cloexec)
+{
+	char path[32];
+	int again;
+
+	if (sys_confined())
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = sys_open(path, O_RDONLY | O_CLOEXEC);
+	if (again < 0)
+		return;
+	(void)sys_call(SYS_dup3, again, fd, cloexec, 0, 0, 0);
+	(void)sys_close(again);
 }
 
 /* ---- valgrind ---- */

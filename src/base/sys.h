@@ -190,6 +190,12 @@ static inline int sys_open(const char *path, int flags)
 }
 
 /*
+ * Makes @fd, of a memory file, one that can only be read, with the flag @cloexec (O_CLOEXEC or 0).
+ * Without /proc, and in a program that confines itself, it stays as it is.
+ */
+void sys_read_only(int fd, int cloexec);
+
+/*
  * The program permits itself only the system calls that it knows (seccomp), and may be ended by any
  * other. sys_confined() is asked before calls that help but are not needed.
  */

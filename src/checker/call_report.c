@@ -118,6 +118,7 @@ static void report_call(const struct call *call, long result)
 		report_headline(report, "%s: %s", name, why);
 	report_key(report, call->cmd);
 	report_key(report, (uint64_t)error);
+	report_key(report, last_error_reason());
 	report_string(report, "call", name);
 	if (error)
 		report_string(report, "error", error_name(error));

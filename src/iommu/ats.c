@@ -8,6 +8,8 @@
 
 #include <assert.h>
 
+#include <uiommufd/iommufd.h>
+
 #include "base/check.h"
 #include "base/msan.h"
 #include "iommu/iommu_internal.h"
@@ -25,6 +27,7 @@ void ats_enable(struct iommu_endpoint *endpoint, ats_handler handler, void *arg)
 	assert(!endpoint->ats_handler);
 	endpoint->ats_arg = arg;
 	endpoint->ats_handler = handler;
+	endpoint->capabilities &= ~(uint64_t)IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
 	atomic_fetch_add(&ats_endpoints, 1);
 }
 

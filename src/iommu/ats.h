@@ -25,7 +25,7 @@ enum {
 /* Context: the thread that unmaps or detaches, with its locks, up to LOCK_ENDPOINTS. */
 typedef void (*ats_handler)(void *arg, uint32_t pasid, struct iova_range range);
 
-/* Context: before the endpoint is attached, and once. */
+/* From then on the endpoint can use ATS. Context: before the endpoint is attached, and once. */
 void ats_enable(struct iommu_endpoint *endpoint, ats_handler handler, void *arg);
 
 /* What a device keeps: @len bytes at @iova are at @bus, and may be accessed as @prot says. */

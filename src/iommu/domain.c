@@ -284,6 +284,8 @@ bool iommu_domain_accepts(const struct iommu_domain *domain, const struct iommu_
 {
 	if (domain->iommu->kind != endpoint->iommu->kind)
 		return false;
+	if (domain->iommu->kind->own_tables && domain->iommu != endpoint->iommu)
+		return false;
 	if (domain->stage1 && domain->stage1->possible && !domain->stage1->possible(domain))
 		return false;
 	return !(domain->flags & DOMAIN_DIRTY) ||

@@ -13,6 +13,8 @@
 #include <sched.h>
 #include <string.h>
 
+#include <uiommufd/iommufd.h>
+
 #include "base/alloc.h"
 #include "base/gate.h"
 #include "base/rcu.h"
@@ -29,7 +31,7 @@ int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_en
 	if (!endpoint)
 		return -ENOMEM;
 	endpoint->iommu = iommu_get(iommu);
-	endpoint->capabilities = iommu->kind->capabilities;
+	endpoint->capabilities = iommu->kind->capabilities | IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
 	endpoint->max_pasids = iommu->kind->pasid_bits ? UINT32_C(1) << iommu->kind->pasid_bits : 0;
 	endpoint->caching = !iommu->uncached;
 	endpoint->record = device_record_create();

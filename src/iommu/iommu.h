@@ -211,8 +211,8 @@ int iommu_endpoint_hw_info(const struct iommu_endpoint *endpoint, uint32_t wante
 			   void *info, size_t *len);
 
 /*
- * Whether @endpoint can be attached to @domain: both are of one kind, and the hardware supports
- * what stage 1 and dirty tracking need.
+ * Whether @endpoint can be attached to @domain: both are of one kind, of SMMUv3 also of one SMMU,
+ * and the hardware supports what stage 1 and dirty tracking need.
  */
 bool iommu_domain_accepts(const struct iommu_domain *domain, const struct iommu_endpoint *endpoint);
 

@@ -144,6 +144,7 @@ static const struct iommu_kind kinds[] = {
 		.nesting = IOMMU_NESTS_CONTEXTS,
 		.pasid_bits = 20,
 		.capabilities = IOMMU_HW_CAP_DIRTY_TRACKING,
+		.own_tables = true,
 		.hw_info_type = IOMMU_HW_INFO_TYPE_ARM_SMMUV3,
 		.hw_info = hw_info_smmuv3,
 	},

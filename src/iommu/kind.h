@@ -38,7 +38,8 @@ struct iommu_kind {
 	uint64_t capabilities;	 /* enum iommufd_hw_capabilities */
 	bool scattered;		 /* iommu_domain_scattered() */
 	bool enforces_coherency; /* iommu_domain_enforces_coherency() */
-	uint32_t hw_info_type;	 /* enum iommu_hw_info_type */
+	bool own_tables;       /* a table is of one IOMMU: devices of others do not go through it */
+	uint32_t hw_info_type; /* enum iommu_hw_info_type */
 	/*
 	 * Writes the structure of that type to @info, at most HW_INFO_MAX bytes, and returns its
 	 * length. NULL: there is none.

@@ -11,6 +11,7 @@
 #include "mem/shmem.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include <sys/vfs.h>
 
 #include "base/alloc.h"
+#include "base/last_error.h"
 #include "base/lock.h"
 #include "base/ref.h"
 #include "base/sys.h"
@@ -56,6 +58,7 @@ struct shmem {
 enum {
 	REGISTRY_LISTS = 256,
 	FD_PATH_SIZE = sizeof("/proc/self/fd/") + 10,
+	NAME_SIZE = 128,
 };
 
 static struct lock registry_lock = LOCK_INIT(LOCK_SHMEM_REGISTRY);
@@ -411,6 +414,26 @@ static bool inside_file(const struct shmem *shmem, struct mem_pages pages)
 	return end <= (uint64_t)st.st_size >> PAGE_SHIFT;
 }
 
+/* -EINVAL, with the reason why @pages are not pinned. */
+static int refuse_pages(const struct shmem *shmem, struct mem_pages pages)
+{
+	char name[NAME_SIZE];
+	struct stat st;
+
+	if (!shmem_name(shmem, name, sizeof(name)))
+		snprintf(name, sizeof(name), "the file");
+	if (!shmem->pinnable || sys_call(SYS_fstat, shmem->fd, (long)&st, 0, 0, 0, 0))
+		return refuse_mistake(-EINVAL,
+				      "%s is not in memory: files of memfd_create, tmpfs and "
+				      "hugetlbfs can be mapped for DMA, and dma-bufs",
+				      name);
+	return refuse_mistake(-EINVAL,
+			      "pages %" PRIu64 " to %" PRIu64 " are not entirely inside %s, which "
+			      "has %" PRIu64 " bytes",
+			      pages.first, pages.first + (pages.count - 1), name,
+			      (uint64_t)st.st_size);
+}
+
 /* Pins and populates @part, which is in one window. */
 static int fill_part(struct shmem *shmem, struct mem_pages part, bool write)
 {
@@ -432,7 +455,7 @@ int shmem_pin(struct shmem *shmem, struct mem_pages pages, bool write)
 	struct mem_pages done = {.first = pages.first, .count = 0};
 
 	if (!shmem->pinnable || !inside_file(shmem, pages))
-		return -EINVAL;
+		return refuse_pages(shmem, pages);
 	while (pages.count) {
 		struct mem_pages part = first_part(pages);
 

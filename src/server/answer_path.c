@@ -265,14 +265,16 @@ static struct answer open_sysfs(struct request *request, const struct union_path
 
 	if (flags & (O_DIRECTORY | O_DIRECT))
 		return answer_result(flags & O_DIRECT ? -EINVAL : -ENOTDIR);
-	/* What programs have closed is closed. */
+	/* What programs have closed, and unmapped, is closed. */
 	opened_drain();
+	mapped_sweep();
 	if ((flags & O_ACCMODE) == O_RDONLY && path->node.kind != NODE_RESOURCE) {
 		rc = files_show(path->node, path->name, caller);
 		if (rc == -ENOENT)
 			return open_name(request, path->shadow, flags);
 		if (rc < 0)
 			return answer_result(rc);
+		sys_read_only(rc, O_CLOEXEC);
 		if (!stat(path->shadow, &st))
 			(void)fchmod(rc, st.st_mode & 07777);
 		return give(request, rc, flags);
@@ -336,9 +338,12 @@ static bool open_proc(struct request *request, uint64_t path, int flags, struct 
 	fd = copy_status(request, text);
 	if (fd < 0)
 		fd = proc_fdinfo_open(request, text);
-	if (fd >= 0)
-		*answer = give(request, fd, flags);
-	return fd >= 0;
+	if (fd < 0)
+		return false;
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		sys_read_only(fd, O_CLOEXEC);
+	*answer = give(request, fd, flags);
+	return true;
 }
 
 /* ---- descriptors of a path only ---- */

@@ -65,15 +65,25 @@ static int check_decoding(const struct vfio_device *device, unsigned int bar) RE
 	lock_assert_held(&device->lock);
 	if (device->model->bars[bar].flags & UIOMMUFD_BAR_IO || is_gone(device))
 		return 0;
-	return pci_config_effective(&device->config) & PCI_COMMAND_MEMORY ? 0 : -EIO;
+	return vfio_device_permits_memory(device) ? 0 : -EIO;
+}
+
+bool vfio_bar_is_silent(const struct vfio_device *device, unsigned int bar)
+{
+	lock_assert_held(&device->lock);
+	if (is_gone(device) || device->model->bars[bar].flags & UIOMMUFD_BAR_IO)
+		return false;
+	return !(pci_config_effective(&device->config) & PCI_COMMAND_MEMORY) ||
+	       pci_config_bar_is_moved(&device->config, device->model, device->windows, bar);
 }
 
 bool bar_decodes_at(struct vfio_device *device, uint64_t offset)
 {
+	const unsigned int bar = (unsigned int)(offset / vfio_region_offset(1));
 	bool does;
 
 	lock_acquire(&device->lock);
-	does = !check_decoding(device, (unsigned int)(offset / vfio_region_offset(1)));
+	does = !check_decoding(device, bar) && !vfio_bar_is_silent(device, bar);
 	lock_release(&device->lock);
 	return does;
 }
@@ -188,14 +198,16 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 {
 	struct vfio_device *device = access->device;
 	const struct uiommufd_model *model = device->model;
+	bool silent;
 	int rc;
 
 	*value = UINT64_MAX;
 	if (in_msix_table(access) && !access->mapped)
 		return 0;
 	lock_acquire(&device->lock);
-	rc = check_decoding(device, access->bar);
-	if (rc || is_gone(device))
+	rc = access->raw ? 0 : check_decoding(device, access->bar);
+	silent = rc || vfio_bar_is_silent(device, access->bar);
+	if (silent || is_gone(device))
 		goto out;
 	bar_parts_before_read(access);
 	if (in_msix_table(access))
@@ -214,7 +226,7 @@ out:
 		event_register(device->name, access->bar, access->off, access->size, *value, false);
 	}
 	sanitizer_completion();
-	if (rc)
+	if (silent)
 		explain_silence(access, "read");
 	return rc;
 }
@@ -249,6 +261,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	struct vfio_device *device = access->device;
 	const uint64_t table = device->model->msix_table;
 	const bool offered = offer_work(access);
+	bool silent;
 	int rc = 0;
 
 	if (in_msix_table(access) && !access->mapped)
@@ -256,8 +269,10 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	sanitizer_doorbell();
 	double_fetch_settle(device);
 	lock_acquire(&device->lock);
-	rc = check_decoding(device, access->bar);
-	if (rc || is_gone(device) || migration_drops_write(device) || hostile_drops_write(device))
+	rc = access->raw ? 0 : check_decoding(device, access->bar);
+	silent = rc || vfio_bar_is_silent(device, access->bar);
+	if (silent || is_gone(device) || migration_drops_write(device) ||
+	    hostile_drops_write(device))
 		goto out;
 	if (observed()) {
 		count_register(device, DEVICE_REGISTER_WRITES);
@@ -271,7 +286,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 		write_registers(device, access, value);
 out:
 	lock_release(&device->lock);
-	if (rc)
+	if (silent)
 		explain_silence(access, "write");
 out_work:
 	if (offered)
@@ -320,6 +335,30 @@ static int trap_write(void *cookie, uint64_t offset, unsigned int size, uint64_t
 	vfio_device_resume_work(access.device);
 	hostile_before_write(access.device);
 	return bar_write(&access, value);
+}
+
+void bar_raw_read(void *cookie, uint64_t offset, unsigned int size, uint64_t *value)
+{
+	struct bar_access access = access_at(cookie, offset, size);
+
+	access.raw = true;
+	*value = UINT64_MAX;
+	if (is_asleep(&access))
+		return;
+	vfio_device_resume_work(access.device);
+	(void)bar_read(&access, value);
+}
+
+void bar_raw_write(void *cookie, uint64_t offset, unsigned int size, uint64_t value)
+{
+	struct bar_access access = access_at(cookie, offset, size);
+
+	access.raw = true;
+	if (is_asleep(&access))
+		return;
+	vfio_device_resume_work(access.device);
+	hostile_before_write(access.device);
+	(void)bar_write(&access, value);
 }
 
 static void trap_name(void *cookie, uint64_t offset, char *text, size_t size)

@@ -18,6 +18,7 @@ struct bar_access {
 	unsigned int size;
 	bool mapped; /* comes from a mapping */
 	bool prompt; /* no lock is held: the thread may do what it makes the device do */
+	bool raw;    /* past VFIO: it reaches what the device decodes */
 };
 
 /*
@@ -38,6 +39,10 @@ bool bar_decodes_at(struct vfio_device *device, uint64_t offset);
 
 /* Of mapped BARs; the cookie is the device, the offset that of its file. */
 extern const struct file_trap_ops bar_trap;
+
+/* The same for a mapping that is not VFIO's. What does not answer reads as ones. */
+void bar_raw_read(void *cookie, uint64_t offset, unsigned int size, uint64_t *value);
+void bar_raw_write(void *cookie, uint64_t offset, unsigned int size, uint64_t value);
 
 /* Whether programs may map BAR @bar. */
 bool bar_is_mappable(const struct vfio_device *device, unsigned int bar);

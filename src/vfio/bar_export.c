@@ -47,8 +47,8 @@ static bool answers(struct vfio_device *device)
 	bool does;
 
 	lock_acquire(&device->lock);
-	does = (pci_config_effective(&device->config) & PCI_COMMAND_MEMORY) &&
-	       !atomic_load(&device->low_power) && !atomic_load(&device->gone);
+	does = vfio_device_permits_memory(device) && !atomic_load(&device->low_power) &&
+	       !atomic_load(&device->gone);
 	lock_release(&device->lock);
 	return does;
 }

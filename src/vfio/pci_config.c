@@ -326,6 +326,29 @@ void pci_config_init(struct pci_config *config, const struct uiommufd_model *mod
 	add_model_ext_caps(config, model);
 }
 
+bool pci_config_bar_is_moved(const struct pci_config *config, const struct uiommufd_model *model,
+			     const struct pci_window windows[PCI_WINDOWS], unsigned int bar)
+{
+	const unsigned int flags = model->bars[bar].flags;
+	const uint32_t off = PCI_BASE_ADDRESS_0 + 4 * bar;
+	const unsigned int size = flags & UIOMMUFD_BAR_64 ? 8 : 4;
+	uint64_t start = 0;
+
+	if (!windows[bar].size)
+		return false;
+	for (unsigned int i = 0; i < size; i++)
+		start |= (uint64_t)config->bytes[off + i] << (8 * i);
+	start &= flags & UIOMMUFD_BAR_IO ? PCI_BASE_ADDRESS_IO_MASK : PCI_BASE_ADDRESS_MEM_MASK;
+	return start != windows[bar].start;
+}
+
+void pci_config_restore_bars(struct pci_config *config, const struct uiommufd_model *model,
+			     const struct pci_window windows[PCI_WINDOWS])
+{
+	if (!config->vanished)
+		init_bars(config, model, windows);
+}
+
 void pci_config_vanish(struct pci_config *config)
 {
 	memset(config->bytes, 0xff, sizeof(config->bytes));

@@ -82,6 +82,17 @@ void pci_config_set_command(struct pci_config *config, uint16_t command);
 uint16_t pci_config_effective(const struct pci_config *config);
 
 /*
+ * Whether the registers of BAR @bar do not say where it is on the bus, so that it does not answer
+ * there: they are written past VFIO, by sysfs.
+ */
+bool pci_config_bar_is_moved(const struct pci_config *config, const struct uiommufd_model *model,
+			     const struct pci_window windows[PCI_WINDOWS], unsigned int bar);
+
+/* Sets the registers of all BARs to where these are. */
+void pci_config_restore_bars(struct pci_config *config, const struct uiommufd_model *model,
+			     const struct pci_window windows[PCI_WINDOWS]);
+
+/*
  * Changes the power state to @state, 0 (D0) or 3 (D3hot); there are no others. True: the device has
  * lost its state on the way back from D3hot.
  */

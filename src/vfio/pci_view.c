@@ -390,6 +390,11 @@ uint16_t pci_view_command(const struct pci_view *view)
 	return command;
 }
 
+bool pci_view_has_memory(const struct pci_view *view)
+{
+	return view->copy[PCI_COMMAND] & PCI_COMMAND_MEMORY;
+}
+
 uint16_t pci_view_msi_control(const struct pci_view *view)
 {
 	return (uint16_t)get(view->copy, view->config->msi + PCI_MSI_FLAGS, 2);
@@ -499,6 +504,11 @@ unsigned int pci_view_write(struct pci_view *view, uint32_t off, const void *buf
 		pass[i] = (uint8_t)((config->bytes[off + i] & ~passed) | (from[i] & passed));
 	}
 	pci_config_write(config, off, pass, len);
+	/* The bits read as the device has them, but what VFIO goes by is what was written. */
+	if (off == PCI_COMMAND)
+		view->copy[off] =
+			(uint8_t)((view->copy[off] & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY)) |
+				  (from[0] & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)));
 
 	/* A piece that ends at the control register counts, too. */
 	if (config->msi && off <= msi_flags && off + len >= msi_flags) {

@@ -59,6 +59,12 @@ unsigned int pci_view_write(struct pci_view *view, uint32_t off, const void *buf
 /* The command register as the program has written it. */
 uint16_t pci_view_command(const struct pci_view *view);
 
+/*
+ * Whether the program has left memory decoding on. The device may see it otherwise: its register
+ * is also written past VFIO, by sysfs.
+ */
+bool pci_view_has_memory(const struct pci_view *view);
+
 /* The control register of MSI, as the last write left it. */
 uint16_t pci_view_msi_control(const struct pci_view *view);
 

@@ -161,8 +161,7 @@ static int check_decoding(struct vfio_device *device)
 	bool does;
 
 	lock_acquire(&device->lock);
-	does = atomic_load(&device->gone) ||
-	       pci_config_effective(&device->config) & PCI_COMMAND_MEMORY;
+	does = atomic_load(&device->gone) || vfio_device_permits_memory(device);
 	lock_release(&device->lock);
 	return does ? 0 : -EIO;
 }

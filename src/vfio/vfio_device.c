@@ -356,13 +356,32 @@ static void record_command(struct vfio_device *device, bool master) REQUIRES(dev
 			     pci_config_effective(&device->config) & PCI_COMMAND_MEMORY);
 }
 
+bool vfio_device_permits_memory(const struct vfio_device *device)
+{
+	lock_assert_held(&device->lock);
+	if (!atomic_load(&device->enabled))
+		return pci_config_effective(&device->config) & PCI_COMMAND_MEMORY;
+	return pci_view_has_memory(&device->view) && pci_config_is_awake(&device->config);
+}
+
+/* Whether one of the memory BARs that the program can reach does not answer. */
+static bool bars_are_silent(const struct vfio_device *device) REQUIRES(device->lock)
+{
+	bool silent = false;
+
+	lock_assert_held(&device->lock);
+	for (unsigned int bar = 0; bar < PCI_BARS && !silent; bar++)
+		silent = vfio_bar_is_silent(device, bar);
+	return silent;
+}
+
 void vfio_device_apply_command(struct vfio_device *device)
 {
 	const bool master = pci_config_effective(&device->config) & PCI_COMMAND_MASTER &&
 			    !atomic_load(&device->gone);
 
 	lock_assert_held(&device->lock);
-	if (!(pci_config_effective(&device->config) & PCI_COMMAND_MEMORY))
+	if (!vfio_device_permits_memory(device) || bars_are_silent(device))
 		bar_parts_rest(device, true);
 	atomic_store(&device->bus_master, master);
 	record_command(device, master);
@@ -510,6 +529,9 @@ bool vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf
 
 	lock_assert_held(&device->lock);
 	pci_config_show_irqs(&device->config, &status);
+	/* What has been done to the BARs past VFIO is undone before they decode. */
+	if (off == PCI_COMMAND && ((const uint8_t *)buf)[0] & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY))
+		pci_config_restore_bars(&device->config, device->model, device->windows);
 	effects = pci_view_write(&device->view, off, buf, len, &status);
 	if (atomic_load(&device->gone))
 		pci_config_vanish(&device->config);

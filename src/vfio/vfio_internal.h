@@ -175,6 +175,18 @@ void vfio_device_reset(struct vfio_device *device, enum uiommufd_reset_kind kind
 /* The same without revoking dma-bufs of BARs: sysfs' reset [CONFIG-RESET.5]. */
 void vfio_device_reset_alone(struct vfio_device *device, enum uiommufd_reset_kind kind);
 
+/*
+ * Whether VFIO lets programs reach memory BARs, by what they have written to the command register
+ * while the device is open [CONFIG-COMMAND]; else by what it is.
+ */
+bool vfio_device_permits_memory(const struct vfio_device *device) REQUIRES(device->lock);
+
+/*
+ * Whether BAR @bar does not answer although VFIO permits the access, as sysfs has switched decoding
+ * off or moved it: reads are ones.
+ */
+bool vfio_bar_is_silent(const struct vfio_device *device, unsigned int bar) REQUIRES(device->lock);
+
 /* Does what follows from the command register of the device and from that of the view. */
 void vfio_device_apply_command(struct vfio_device *device) REQUIRES(device->lock);
 

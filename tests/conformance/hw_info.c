@@ -183,6 +183,15 @@ static void hw_info_says_what_vmms_ask_for(void **state)
 	}
 }
 
+/* The bit is a negative one: a VMM that finds it clear offers ATS to its guest. */
+static void hw_info_of_a_device_without_ats_says_so(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	expect_equal(get_info(t, NULL, 0).out_capabilities & IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED,
+		     IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED);
+}
+
 int hw_info(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +206,7 @@ int hw_info(void)
 		CASE(bound, hw_info_with_a_short_structure_has_no_capabilities, "HW-INFO"),
 		CASE(bound, hw_info_reports_dirty_tracking_if_hwpts_can_have_it,
 		     "HW-INFO, DEVICE.6"),
+		CASE(bound, hw_info_of_a_device_without_ats_says_so, "HW-INFO"),
 		CASE(bound, hw_info_says_what_vmms_ask_for, "HWPT-ALLOC-FLAGS.2"),
 	};
 

@@ -33,6 +33,20 @@ check quiet_still_has_the_status status 33 run --quiet --error-exitcode=33 --dev
 check break_is_sigtrap status 133 run --break --device edu -- "$faults" 1
 
 check the_summary_says_what_was_checked said ' 2 DMA\(s\) of 8 bytes' 1 run --summary --device edu -- "$faults" 2
+check a_device_is_no_file_to_map said "fd [0-9]+ is /dev/vfio/devices/vfio0, which is not in memory" 1 run --device edu -- python3 -c "
+import ctypes, os, struct
+ioctl = ctypes.CDLL(None).ioctl
+iommufd, device = os.open('/dev/iommu', os.O_RDWR), os.open('/dev/vfio/devices/vfio0', os.O_RDWR)
+ioctl(device, 0x3b76, struct.pack('=IIiI', 16, 0, iommufd, 0))
+ioctl(iommufd, 0x3b81, struct.pack('=III', 12, 0, 0))
+ioctl(device, 0x3b77, struct.pack('=III', 12, 0, 2))
+ioctl(iommufd, 0x3b8f, struct.pack('=IIIiQQQ', 40, 6, 2, device, 0, 4096, 0))"
+check each_reason_of_one_line_is_reported said '^uiommufd: IOMMU_IOAS_MAP refused, EINVAL: ' 2 run --device edu -- python3 -c "
+import ctypes, os, struct
+ioctl, iommufd = ctypes.CDLL(None).ioctl, os.open('/dev/iommu', os.O_RDWR)
+ioctl(iommufd, 0x3b81, struct.pack('=III', 12, 0, 0))
+for flags, length in ((6, 0), (0, 4096), (6, 0), (0, 4096)):
+    ioctl(iommufd, 0x3b85, struct.pack('=IIIIQQQ', 40, flags, 1, 0, 4096, length, 0))"
 check explain_tells_of_what_is_no_mistake said 'IOMMU_IOAS_UNMAP refused, ENOENT: nothing is mapped in 0x400000' 1 \
 	run --explain --device edu -- "$faults" 0
 check no_mistake_no_report said . 0 run --device edu -- "$faults" 0

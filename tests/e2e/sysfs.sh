@@ -120,6 +120,8 @@ check a_method_that_the_device_lacks_is_refused fails "Invalid argument" "echo f
 check without_a_method_there_is_no_reset fails "Inappropriate ioctl" "echo >$device/reset_method && echo 1 >$device/reset"
 check the_methods_come_back prints bus shell "cd $device && echo >reset_method && cat reset_method && echo default >reset_method && cat reset_method"
 
+check methods_are_listed_with_one_space_between prints "flr bus" shell "cd /sys/bus/pci/devices/0000:c2:00.0 && echo ' flr   bus ' >reset_method && cat reset_method"
+
 # ---- registers [SYSFS-DEVICE.21..22], [SYSFS-WRITE.11..12] ----
 
 # poke OFFSET BYTES: in a process that ends then.
@@ -129,6 +131,98 @@ check a_register_keeps_what_another_process_writes prints 10 shell "$poke 0xc 10
 check a_read_only_register_does_not_change prints "34 12" shell "$poke 0 ffff && $peek -N 2 $device/config | xargs"
 check writing_behind_the_registers_is_too_far fails "File too large" "$poke 256 00"
 check memory_is_not_read fails "Input/output error" "head -c 4 $device/resource0"
+# ends BDF FILE: what 8 bytes read at the end and behind it are, 4 read over it, and a write there.
+ends() {
+	run --device "edu@$bdf" --device e1000@0000:c2:00.0 -- python3 -c '
+import errno, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+size = os.fstat(fd).st_size
+def call(function, *arguments):
+    try:
+        result = function(fd, *arguments)
+        return result if isinstance(result, int) else len(result)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+print(call(os.pread, 8, size), call(os.pread, 8, size + 8), call(os.pread, 8, size - 4), call(os.pwrite, b"1234", size))
+' "/sys/bus/pci/devices/$1/$2"
+}
+check memory_ends_where_its_file_does prints "0 0 EIO EFBIG" ends "$bdf" resource0
+check ports_end_where_their_file_does prints "0 0 4 EFBIG" ends 0000:c2:00.0 resource2
+check registers_end_where_their_file_does prints "0 0 4 EFBIG" ends "$bdf" config
+reading='
+import errno, fcntl, os, sys
+for name in "config", "enable", "vendor":
+    fd = os.open(sys.argv[1] + "/" + name, os.O_RDONLY)
+    try:
+        os.write(fd, b"0")
+    except OSError as error:
+        print(errno.errorcode[error.errno], fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE)'
+# read_only [OPTION]: what writing to files that are open for reading is, and how they say that they are open.
+read_only() {
+	run "$@" --device "edu@$bdf" -- python3 -c "$reading" "$device" | xargs
+}
+check what_is_open_for_reading_is_not_written prints "EBADF 0 EBADF 0 EBADF 0" read_only
+check nor_on_a_shared_machine prints "EBADF 0 EBADF 0 EBADF 0" read_only --shared
+# decoding [OPTION]: what BAR 0 reads as, by the device and mapped, while sysfs or the program has memory decoding off.
+decoding='
+import errno, mmap, os, struct, sys, ctypes
+ioctl = ctypes.CDLL(None).ioctl
+iommufd, device = os.open("/dev/iommu", os.O_RDWR), os.open("/dev/vfio/devices/vfio0", os.O_RDWR)
+raw = os.open(sys.argv[1], os.O_RDWR)
+ioctl(device, 0x3b76, struct.pack("=IIiI", 16, 0, iommufd, 0))
+registers = mmap.mmap(device, 4096)
+def read():
+    try:
+        return os.pread(device, 4, 0).hex()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+def show():
+    print(read(), end=" ")
+os.pwrite(raw, b"\0", 4)
+show()
+print(registers[0:4].hex(), end=" ")
+os.pwrite(raw, b"\2", 4)
+show()
+print(registers[0:4].hex(), end=" ")
+os.pwrite(device, b"\0\0", (7 << 40) + 4)
+show()
+os.pwrite(raw, b"\2", 4)
+print(os.pread(device, 1, (7 << 40) + 4).hex(), end=" ")
+show()
+print(mmap.mmap(os.open(sys.argv[2], os.O_RDWR), 4096)[0:4].hex(), end=" ")
+os.pwrite(device, b"\2\0", (7 << 40) + 4)
+print(read())'
+moved='
+import mmap, os, struct, sys, ctypes
+ioctl = ctypes.CDLL(None).ioctl
+iommufd, device = os.open("/dev/iommu", os.O_RDWR), os.open("/dev/vfio/devices/vfio0", os.O_RDWR)
+raw = os.open(sys.argv[1], os.O_RDWR)
+ioctl(device, 0x3b76, struct.pack("=IIiI", 16, 0, iommufd, 0))
+registers = mmap.mmap(device, 4096)
+def show(end=" "):
+    print(os.pread(raw, 4, 16).hex() == bar, os.pread(device, 4, 0).hex(), registers[0:4].hex(), end=end)
+bar = os.pread(raw, 4, 16).hex()
+os.pwrite(raw, bytes(4), 16)
+show()
+os.pwrite(device, bytes(2), (7 << 40) + 4)
+os.pwrite(device, b"\2\0", (7 << 40) + 4)
+show()
+os.pwrite(raw, bytes(4), 16)
+registers.close()
+os.close(device)
+print(os.pread(os.open(sys.argv[1], os.O_RDONLY), 4, 16).hex() == bar)'
+# bar_written [OPTION]: whether sysfs shows the BAR that was there, and what BAR 0 reads as, when sysfs has written its
+# register, when memory decoding is switched on then, and when the device is closed.
+bar_written() {
+	run "$@" --device "edu@$bdf" -- python3 -c "$moved" "$device/config"
+}
+check a_bar_that_sysfs_moves_comes_back prints "False ffffffff ffffffff True ed000001 ed000001 True" bar_written
+check it_does_so_on_a_shared_machine prints "False ffffffff ffffffff True ed000001 ed000001 True" bar_written --shared
+switched() {
+	run "$@" --device "edu@$bdf" -- python3 -c "$decoding" "$device/config" "$device/resource0"
+}
+check vfio_goes_by_what_is_written_through_it prints "ffffffff ffffffff ed000001 ed000001 EIO 02 EIO ed000001 ed000001" switched
+check vfio_does_so_on_a_shared_machine prints "ffffffff ffffffff ed000001 ed000001 EIO 02 EIO ed000001 ed000001" switched --shared
 check memory_is_mapped prints 0x10000ed run --device "edu@$bdf" -- python3 -c '
 import mmap, os, sys
 m = mmap.mmap(os.open(sys.argv[1], os.O_RDWR), 4096)

@@ -98,6 +98,40 @@ static void devices_of_one_kind_share_the_automatic_hwpt(void **state)
 	assert_int_equal(fixture_object_destroy(f, first), -ENOENT);
 }
 
+/* The tables of SMMUv3 are of one SMMU; other kinds share them among their IOMMUs [ATTACH.6c]. */
+static void check_sharing(struct fixture *f, const char *kind, bool shared)
+{
+	uint32_t ioas = fixture_ioas(f), first = ioas, second = ioas, manual, dev_id;
+	struct uiommufd_endpoint *other;
+	struct uiommufd_iommu *iommu;
+
+	assert_int_equal(uiommufd_iommu_create(kind, "other", &iommu), 0);
+	assert_int_equal(uiommufd_endpoint_create(iommu, "other", &other), 0);
+	assert_int_equal(uiommufd_endpoint_bind(other, f->ctx, &dev_id), 0);
+	assert_int_equal(fixture_attach(f, 0, 0, &first), 0);
+	assert_int_equal(uiommufd_endpoint_attach(other, 0, &second), 0);
+	assert_true(shared == (first == second));
+	assert_int_equal(fixture_hwpt(f, 0, ioas, 0, &manual), 0);
+	assert_int_equal(uiommufd_endpoint_attach(other, 0, &manual), shared ? 0 : -EINVAL);
+	uiommufd_endpoint_destroy(other);
+	uiommufd_iommu_put(iommu);
+}
+
+static void iommus_of_amd_share_hwpts(void **state)
+{
+	check_sharing(*state, "amd", true);
+}
+
+static void iommus_of_intel_share_hwpts(void **state)
+{
+	check_sharing(*state, "intel", true);
+}
+
+static void a_hwpt_of_smmuv3_is_of_one_smmu(void **state)
+{
+	check_sharing(*state, "smmuv3", false);
+}
+
 static void devices_of_two_kinds_get_a_hwpt_each(void **state)
 {
 	struct fixture *f = *state;
@@ -310,6 +344,9 @@ int main(void)
 		KIND_TEST(hwpt_contains_what_was_mapped_before_and_after_it, power),
 		KIND_TEST(mapping_appears_in_all_tables_of_the_ioas, amd),
 		KIND_TEST(devices_of_one_kind_share_the_automatic_hwpt, amd),
+		KIND_TEST(iommus_of_amd_share_hwpts, amd),
+		KIND_TEST(iommus_of_intel_share_hwpts, intel),
+		KIND_TEST(a_hwpt_of_smmuv3_is_of_one_smmu, smmuv3),
 		KIND_TEST(devices_of_two_kinds_get_a_hwpt_each, amd),
 		KIND_TEST(replace_moves_the_device_and_frees_the_automatic_hwpt, amd),
 		KIND_TEST(failed_replace_leaves_everything_as_it_was, amd),

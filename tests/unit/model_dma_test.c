@@ -287,6 +287,16 @@ static int read_kept(uint64_t iova, uint64_t *value)
 	return rc;
 }
 
+/* conformance/hw_info.c tests that the bit is set of others. */
+static void a_device_that_keeps_translations_can_use_ats(void **state)
+{
+	struct iommu_hw_info info = {.size = sizeof(info), .dev_id = dev_id};
+
+	(void)state;
+	must_ioctl(IOMMU_GET_HW_INFO, &info);
+	assert_false(info.out_capabilities & IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED);
+}
+
 static void a_translation_leads_to_the_memory(void **state)
 {
 	uint64_t value;
@@ -401,6 +411,7 @@ int main(void)
 		TEST(an_atomic_needs_the_right_to_read_and_to_write),
 		TEST(an_atomic_that_no_device_does_is_refused),
 		TEST(a_program_and_a_device_count_together),
+		TEST(a_device_that_keeps_translations_can_use_ats),
 		TEST(a_translation_leads_to_the_memory),
 		TEST(a_translation_has_the_rights_that_it_was_requested_for),
 		TEST(an_unmap_takes_the_translation_back_before_it_returns),

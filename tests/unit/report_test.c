@@ -3,7 +3,9 @@
  * Reports, as far as a program under `uiommufd run` cannot bring them about by itself: which
  * mistake a fault is said to be, what is remembered, and settings. Reports are read back as JSON.
  */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/last_error.h"
@@ -192,6 +194,41 @@ static void an_overlap_with_the_same_memory_is_no_mistake(void **state)
 	fixture_destroy(f);
 }
 
+/* MAP_FILE of a page at @start of @fd is EINVAL, for the reason @text. */
+static void refuses_file(struct fixture *f, uint32_t ioas, int fd, uint64_t start, const char *text)
+{
+	struct iommu_ioas_map_file map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_READABLE,
+		.ioas_id = ioas,
+		.fd = fd,
+		.start = start,
+		.length = PAGE,
+	};
+
+	assert_int_equal(uiommufd_ioctl(f->ctx, NULL, IOMMU_IOAS_MAP_FILE, (uintptr_t)&map),
+			 -EINVAL);
+	assert_int_equal(last_error_kind(), REFUSAL_MISTAKE);
+	assert_non_null(strstr(uiommufd_last_error(), text));
+}
+
+static void a_file_that_cannot_be_mapped_is_named(void **state)
+{
+	const int disk = open("/proc/self/exe", O_RDONLY);
+	const int memory = memfd_create("short", 0);
+	uint32_t ioas;
+	struct fixture *f = create(&ioas);
+
+	(void)state;
+	assert_int_equal(ftruncate(memory, PAGE + 1), 0);
+	refuses_file(f, ioas, disk, 0, "report_test is not in memory");
+	refuses_file(f, ioas, memory, PAGE,
+		     "pages 1 to 1 are not entirely inside /memfd:short (deleted), which has 4097");
+	close(disk);
+	close(memory);
+	fixture_destroy(f);
+}
+
 static void settings_refuse_what_they_cannot_be(void **state)
 {
 	static const struct {
@@ -283,6 +320,7 @@ int main(void)
 		cmocka_unit_test(the_history_forgets_the_oldest),
 		cmocka_unit_test(the_latest_of_several_unmaps_counts),
 		cmocka_unit_test(an_overlap_with_the_same_memory_is_no_mistake),
+		cmocka_unit_test(a_file_that_cannot_be_mapped_is_named),
 		cmocka_unit_test(settings_refuse_what_they_cannot_be),
 		cmocka_unit_test(settings_are_read_line_by_line),
 		cmocka_unit_test(commands_of_one_number_have_the_name_of_their_file),

@@ -157,6 +157,21 @@ static int file_source(struct ucmd *ucmd, const struct iommu_ioas_map_file *cmd,
 	return rc;
 }
 
+/* What has been refused is of @fd, which may be an emulated file other than a dma-buf. */
+static void explain_file(struct uiommufd_caller *caller, int fd)
+{
+	struct uiommufd_file *file = caller_get_file(caller, fd);
+
+	if (!file)
+		return;
+	if (!dmabuf_from_file(file))
+		(void)refuse_mistake(-EINVAL,
+				     "fd %d is %s, which is not in memory; registers of a device "
+				     "are mapped by a dma-buf (VFIO_DEVICE_FEATURE_DMA_BUF)",
+				     fd, file->ops->name);
+	file_put(file);
+}
+
 static int map_file(struct ucmd *ucmd, struct iommu_ioas_map_file *cmd, struct ioas *ioas)
 {
 	struct mem_source *source;
@@ -178,6 +193,8 @@ static int map_file(struct ucmd *ucmd, struct iommu_ioas_map_file *cmd, struct i
 	rc = ioas_map_source(ioas, source, cmd->flags, &iova);
 	if (!rc)
 		cmd->iova = iova;
+	if (rc == -EINVAL)
+		explain_file(ucmd->caller, cmd->fd);
 	return rc;
 }
 

@@ -97,6 +97,7 @@ static int open_fdinfo(const char *path, int flags)
 		return -1;
 	if (fill(fd, path, line, len) < 0)
 		goto out_close;
+	sys_read_only(fd, flags & O_CLOEXEC);
 	fd_opened(fd, PATH_HINT_NONE);
 	return fd;
 
@@ -154,8 +155,10 @@ static int open_status(const char *path, int flags)
 	if ((!pinned && !locked) || status_text_process(path, getpid()) != getpid())
 		return -1;
 	fd = copy_status(path, flags, pinned, locked);
-	if (fd >= 0)
-		fd_opened(fd, PATH_HINT_NONE);
+	if (fd < 0)
+		return fd;
+	sys_read_only(fd, flags & O_CLOEXEC);
+	fd_opened(fd, PATH_HINT_NONE);
 	return fd;
 }
 

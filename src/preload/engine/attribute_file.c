@@ -256,7 +256,9 @@ int attribute_file_create(size_t index, const char *path, int flags, struct uiom
 		rc = *memory;
 		goto out_free;
 	}
-	if (!reads)
+	if (reads)
+		sys_read_only(*memory, O_CLOEXEC);
+	else
 		attribute->memory = sys_dup_away(*memory);
 	*out = &attribute->file;
 	return 0;

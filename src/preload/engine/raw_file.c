@@ -226,18 +226,28 @@ out_close:
 
 /* ---- BARs ---- */
 
-/* Ports are read and written one at a time, memory is only mapped. */
-static int check_ports(const struct vfio_device *device, const struct raw_file *raw, uint64_t pos,
-		       size_t len)
+/*
+ * Cuts *@len bytes at @pos to what the file has, as of every binary file [SYSFS-RULES.3]. Then
+ * ports are read and written one at a time, and memory is only mapped. Returns @behind at its end.
+ */
+static int check_access(const struct vfio_device *device, const struct raw_file *raw, uint64_t pos,
+			size_t *len, int behind)
 {
 	uint64_t start, end, flags;
 
+	vfio_device_resource(device, raw->bar, &start, &end, &flags);
+	if (pos > end - start) {
+		*len = 0;
+		return behind;
+	}
+	*len = min_u64(*len, end - start + 1 - pos);
+	if (!*len)
+		return 0;
 	if (!vfio_device_has_ports(device, raw->bar))
 		return -EIO;
-	vfio_device_resource(device, raw->bar, &start, &end, &flags);
-	if (pos + len > end - start + 1 || pos % len)
+	if (*len != 1 && *len != 2 && *len != 4)
 		return -EINVAL;
-	return len == 1 || len == 2 || len == 4 ? 0 : -EINVAL;
+	return pos % *len ? -EINVAL : 0;
 }
 
 static ssize_t resource_read(struct uiommufd_file *file, struct uiommufd_caller *caller,
@@ -248,10 +258,9 @@ static ssize_t resource_read(struct uiommufd_file *file, struct uiommufd_caller 
 	uint64_t value;
 	int rc = find_device(raw->path, &device);
 
+	if (!rc)
+		rc = check_access(device, raw, *pos, &len, 0);
 	if (rc || !len)
-		return rc;
-	rc = check_ports(device, raw, *pos, len);
-	if (rc)
 		return rc;
 	value = vfio_device_port_read(device, raw->bar, *pos, (unsigned int)len);
 	if (caller_write(caller, buf, &value, len))
@@ -268,10 +277,9 @@ static ssize_t resource_write(struct uiommufd_file *file, struct uiommufd_caller
 	uint64_t value = 0;
 	int rc = find_device(raw->path, &device);
 
+	if (!rc)
+		rc = check_access(device, raw, *pos, &len, -EFBIG);
 	if (rc || !len)
-		return rc;
-	rc = check_ports(device, raw, *pos, len);
-	if (rc)
 		return rc;
 	if (caller_read(caller, &value, buf, len))
 		return -EFAULT;

@@ -251,10 +251,16 @@ static int store_reset(const struct write *write)
 	return rc <= 0 ? rc : vfio_device_reset_function(write->device);
 }
 
-/* *@set: the methods that @text, a list of words, names; the device knows each. */
-static int parse_methods(struct vfio_device *device, const char *text, unsigned int *set)
+/*
+ * *@set: the methods that @text, a list of words, names; the device knows each. @list, of the size
+ * of SYSFS_TEXT, gets them with a space between and a newline behind; NULL: of no interest.
+ */
+static int parse_methods(struct vfio_device *device, const char *text, unsigned int *set,
+			 char *list)
 {
 	const unsigned int known = vfio_device_known_resets(device);
+
+	size_t listed = 0;
 
 	*set = 0;
 	for (text += strspn(text, " \n"); *text; text += strspn(text, " \n")) {
@@ -267,29 +273,32 @@ static int parse_methods(struct vfio_device *device, const char *text, unsigned 
 		if (!pci_reset_word(i) || !(known & 1u << i))
 			return -EINVAL;
 		*set |= 1u << i;
+		if (list)
+			listed += (size_t)snprintf(list + listed, SYSFS_TEXT - listed, "%s%s",
+						   listed ? " " : "", pci_reset_word(i));
 		text += len;
 	}
+	if (list)
+		snprintf(list + listed, SYSFS_TEXT - listed, "%s", listed ? "\n" : "");
 	return 0;
 }
 
 static int store_reset_method(const struct write *write)
 {
 	unsigned int set = vfio_device_known_resets(write->device);
-	char text[SYSFS_TEXT];
+	char list[SYSFS_TEXT];
 	int rc = 0;
 
-	if (!is_word(write->text, "default"))
-		rc = parse_methods(write->device, write->text, &set);
+	if (is_word(write->text, "default")) {
+		vfio_device_set_resets(write->device, set);
+		(void)sysfs_show(write->attribute, write->device, list);
+		return keep(write, list);
+	}
+	rc = parse_methods(write->device, write->text, &set, list);
 	if (rc)
 		return rc;
 	vfio_device_set_resets(write->device, set);
-	if (set && !is_word(write->text, "default")) {
-		snprintf(text, sizeof(text), "%.*s\n", (int)strcspn(write->text, "\n"),
-			 write->text);
-		return keep(write, text);
-	}
-	(void)sysfs_show(write->attribute, write->device, text);
-	return keep(write, set ? text : "");
+	return keep(write, list);
 }
 
 void store_recall(struct vfio_device *device)
@@ -298,7 +307,7 @@ void store_recall(struct vfio_device *device)
 	unsigned int set;
 
 	if (entries_read(device, "reset_method", text, sizeof(text)) >= 0 &&
-	    !parse_methods(device, text, &set))
+	    !parse_methods(device, text, &set, NULL))
 		vfio_device_set_resets(device, set);
 	if (entries_read(device, "msi_bus", text, sizeof(text)) > 0)
 		vfio_device_permit_messages(device, text[0] != '0');
