@@ -163,8 +163,8 @@ void *alloc_resize(void *array, size_t count, size_t size)
 /* ---- chunks ---- */
 
 /*
- * Address space that is reserved once and never given back. A mapping anywhere else may come into a
- * hole that the program has just left, and that its next munmap() covers as well.
+ * Address space that is reserved once, and given back only by alloc_trim(). A mapping anywhere else
+ * may come into a hole that the program has just left, and that its next munmap() covers as well.
  *
  * Chunks are taken from @next on, or from those that are free, by the logarithm of their size.
  */
@@ -197,6 +197,16 @@ static void reserve_space(void)
 	space.start = (uint64_t)(uintptr_t)got;
 	space.next = space.start;
 	space.end = space.start + SPACE_SIZE;
+}
+
+void alloc_trim(void)
+{
+	lock_acquire(&space.lock);
+	space.reserved = true;
+	if (space.next < space.end &&
+	    !sys_munmap((void *)(uintptr_t)space.next, space.end - space.next))
+		space.end = space.next;
+	lock_release(&space.lock);
 }
 
 static unsigned int size_index(size_t size)

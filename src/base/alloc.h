@@ -41,6 +41,11 @@ void *alloc_array(size_t count, size_t size);
  */
 void *alloc_resize(void *array, size_t count, size_t size);
 
+/*
+ * Gives the addresses back that are reserved for what may come. What comes later may be anywhere.
+ */
+void alloc_trim(void);
+
 /* NULL is allowed. */
 void alloc_free(void *memory);
 

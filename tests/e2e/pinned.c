@@ -397,6 +397,64 @@ static void memory_is_given_back_at_the_limit_of_data(void)
 }
 
 /* The child of a vfork() has its parent's memory. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+static int set_limit_of_addresses(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_AS, &limit) ||
+	       setrlimit(RLIMIT_AS, &(struct rlimit){bytes, limit.rlim_max});
+}
+
+/* Whether 256 MiB can be mapped, and 4 GiB cannot, below a limit of a GiB. */
+static bool limit_leaves_space(void)
+{
+	const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	const size_t fits = (size_t)256 << 20;
+	void *memory;
+
+	if (mmap(NULL, (size_t)4 << 30, PROT_READ, kind, -1, 0) != MAP_FAILED)
+		return false;
+	memory = mmap(NULL, fits, PROT_READ | PROT_WRITE, kind, -1, 0);
+	return memory != MAP_FAILED && munmap(memory, fits) == 0;
+}
+
+/* In a process of its own: [IOAS-PIN-VIEW.1, 3] below a limit that comes late. */
+static void live_with_few_addresses(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+
+	set_up_with(memory);
+	CHECK(munmap(memory, PAGE) == 0);
+	CHECK(set_limit_of_addresses((rlim_t)1 << 30) == 0);
+	CHECK(limit_leaves_space());
+	check_kept(0, NULL);
+	CHECK(madvise(memory + PAGE, PAGE, MADV_DONTNEED) == 0);
+	check_kept(1, memory + PAGE);
+	CHECK(munmap(memory + 2 * PAGE, 2 * PAGE) == 0);
+	check_kept(3, NULL);
+	CHECK(prlimit(0, RLIMIT_AS, NULL, NULL) == 0 &&
+	      prlimit(0, RLIMIT_AS, &(struct rlimit){2, 1}, NULL) < 0);
+	CHECK(errno == EINVAL);
+}
+
+static void addresses_that_are_only_reserved_do_not_count(void)
+{
+	for (int early = 0; early < 2; early++) {
+		pid_t child = fork();
+		int status = 0;
+
+		if (!child) {
+			if (early)
+				CHECK(set_limit_of_addresses((rlim_t)1 << 30) == 0);
+			live_with_few_addresses();
+			_exit(check_failed);
+		}
+		CHECK(waitpid(child, &status, 0) == child && status == 0);
+	}
+}
+#endif
+
 static void a_child_with_the_same_memory_takes_it_from_its_parent(void)
 {
 	unsigned char *memory = anonymous(MAP_PRIVATE);
@@ -802,6 +860,9 @@ int main(void)
 		TEST(locked_memory_that_is_taken_away_does_not_count),
 		TEST(pages_of_sealed_memory_are_dropped_and_stay_the_devices),
 		TEST(memory_is_given_back_at_the_limit_of_data),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+		TEST(addresses_that_are_only_reserved_do_not_count),
+#endif
 		TEST(a_child_with_the_same_memory_takes_it_from_its_parent),
 		TEST(pages_that_leave_a_file_stay_the_devices),
 		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),
