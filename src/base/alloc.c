@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +184,8 @@ static struct {
 	unsigned int free_count[SIZES];
 } space = {.lock = LOCK_INIT(LOCK_CHUNKS)};
 
+static atomic_bool unlocks; /* what is mapped, since the system has locked it */
+
 static void reserve_space(void)
 {
 	struct rlimit limit;
@@ -206,6 +209,20 @@ void alloc_trim(void)
 	if (space.next < space.end &&
 	    !sys_munmap((void *)(uintptr_t)space.next, space.end - space.next))
 		space.end = space.next;
+	lock_release(&space.lock);
+}
+
+static void unlock(uint64_t start, uint64_t size)
+{
+	(void)sys_call(SYS_munlock, (long)start, (long)size, 0, 0, 0, 0);
+}
+
+void alloc_unlock(void)
+{
+	lock_acquire(&space.lock);
+	atomic_store_explicit(&unlocks, true, memory_order_relaxed);
+	if (space.next < space.end)
+		unlock(space.next, space.end - space.next);
 	lock_release(&space.lock);
 }
 
@@ -248,9 +265,12 @@ static void give_addresses(uint64_t start, size_t size)
 static int map_at(uint64_t start, size_t size, int prot)
 {
 	void *got;
+	int rc = sys_mmap((void *)(uintptr_t)start, size, prot,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0, &got);
 
-	return sys_mmap((void *)(uintptr_t)start, size, prot,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0, &got);
+	if (!rc && atomic_load_explicit(&unlocks, memory_order_relaxed))
+		unlock(start, size);
+	return rc;
 }
 
 static void *map_chunk(size_t size)

@@ -46,6 +46,12 @@ void *alloc_resize(void *array, size_t count, size_t size);
  */
 void alloc_trim(void);
 
+/*
+ * The program has locked all of its memory (mlockall(2)): what is reserved, and what is allocated
+ * from now on, is not its own.
+ */
+void alloc_unlock(void);
+
 /* NULL is allowed. */
 void alloc_free(void *memory);
 

@@ -152,6 +152,15 @@ void aside_trim(void)
 	lock_release(&lock);
 }
 
+void aside_unlock(void)
+{
+	lock_acquire(&lock);
+	for (const struct arena *arena = arenas; arena; arena = arena->next_arena)
+		(void)sys_call(SYS_munlock, (long)arena->addr, (long)(arena->pages << PAGE_SHIFT),
+			       0, 0, 0, 0);
+	lock_release(&lock);
+}
+
 /* ---- taking ---- */
 
 /* The first page from @page on whose address is @congruent modulo @align. */

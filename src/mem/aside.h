@@ -49,6 +49,9 @@ void aside_lose(uint64_t addr, uint64_t pages);
  */
 void aside_trim(void);
 
+/* What is here is not the program's locked memory, whatever it has locked (mlockall(2)). */
+void aside_unlock(void);
+
 /* Whether @addr is in an arena. */
 bool aside_has(uint64_t addr);
 

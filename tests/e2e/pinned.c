@@ -328,6 +328,27 @@ static long status_of(const char *field)
 	return value;
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/* Nor does what the engine has reserved, or allocates from then on. */
+static void only_memory_of_the_program_counts_as_locked(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+	long before;
+
+	set_up_with(memory);
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) == 0) {
+		before = status_of("VmLck:");
+		CHECK(before < 4 << 20);
+		CHECK(munmap(memory, PAGE) == 0);
+		CHECK(status_of("VmLck:") == before - PAGE / 1024);
+		check_kept(0, NULL);
+		CHECK(munlockall() == 0);
+	}
+	munmap(memory, BYTES);
+	tear_down();
+}
+#endif
+
 static void locked_memory_that_is_taken_away_does_not_count(void)
 {
 	unsigned char *memory = anonymous(MAP_PRIVATE);
@@ -861,6 +882,7 @@ int main(void)
 		TEST(pages_of_sealed_memory_are_dropped_and_stay_the_devices),
 		TEST(memory_is_given_back_at_the_limit_of_data),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+		TEST(only_memory_of_the_program_counts_as_locked),
 		TEST(addresses_that_are_only_reserved_do_not_count),
 #endif
 		TEST(a_child_with_the_same_memory_takes_it_from_its_parent),
