@@ -31,7 +31,7 @@ int maps_open_at(struct maps *maps, int fd)
 
 static int open_own(void)
 {
-	return sys_confined() ? -EPERM : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	return sys_confined() ? -EPERM : sys_open_always("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 }
 
 int maps_open(struct maps *maps)

@@ -527,6 +527,22 @@ static int cut_by_path(int fd, unsigned char *memory)
 	return truncate(path, PAGE) || ftruncate(fd, BYTES);
 }
 
+/* Without a free descriptor. */
+static int cut_at_the_limit(int fd, unsigned char *memory)
+{
+	struct rlimit limit;
+	int rc;
+
+	(void)memory;
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){1, limit.rlim_max}) == 0);
+	CHECK(dup(fd) < 0 && errno == EMFILE);
+	rc = ftruncate(fd, PAGE) || ftruncate(fd, BYTES);
+	CHECK(dup(fd) < 0 && errno == EMFILE);
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	return rc;
+}
+
 static int cut_by_opening(int fd, unsigned char *memory)
 {
 	char path[64];
@@ -578,7 +594,7 @@ static int cut_by_reopened_stream(int fd, unsigned char *memory)
 
 static int (*const departures[])(int fd, unsigned char *memory) = {
 	punch,		 cut_by_path,	cut_and_grow,		cut_by_opening, remove_by_address,
-	cut_by_creating, cut_by_stream, cut_by_reopened_stream, cut_by_openat2};
+	cut_by_creating, cut_by_stream, cut_by_reopened_stream, cut_by_openat2, cut_at_the_limit};
 
 /* Page 1 leaves the file; page 0 is at most changed, or goes, too [IOAS-PIN-VIEW.6]. */
 static void pages_that_leave_a_file_stay_the_devices(void)
