@@ -658,6 +658,36 @@ static int map_for_reading(void *memory, uint64_t iova)
 }
 
 /* A pin gives the program its own pages, for reading as well [IOAS-PIN-ERRORS]. */
+/* The program's copies are dropped as well where the rest of a file on a disk moves. */
+static void a_file_whose_rest_moves_leaves_copies_to_the_device(void)
+{
+	static const int modes[] = {FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		char path[] = "pinned-XXXXXX";
+		unsigned char *memory, page[PAGE];
+		const int fd = mkstemp(path);
+
+		CHECK(fd >= 0 && unlink(path) == 0);
+		for (size_t k = 0; k < PAGES; k++) {
+			memset(page, OLD + (int)k, PAGE);
+			CHECK(write(fd, page, PAGE) == PAGE);
+		}
+		memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+		CHECK(memory != MAP_FAILED);
+		set_up_with(memory);
+		/* Not every file system can do that. */
+		if (fallocate(fd, modes[i], PAGE, PAGE) == 0) {
+			check_kept(1, NULL);
+			check_kept(2, NULL);
+		}
+		check_shared(0, memory);
+		munmap(memory, BYTES);
+		close(fd);
+		tear_down();
+	}
+}
+
 static void what_is_written_to_a_file_does_not_reach_pinned_copies(void)
 {
 	const int rights[] = {PROT_READ, PROT_READ | PROT_WRITE};
@@ -904,6 +934,7 @@ int main(void)
 		TEST(a_child_with_the_same_memory_takes_it_from_its_parent),
 		TEST(pages_that_leave_a_file_stay_the_devices),
 		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),
+		TEST(a_file_whose_rest_moves_leaves_copies_to_the_device),
 		TEST(what_is_written_to_a_file_does_not_reach_pinned_copies),
 		TEST(a_break_that_moves_down_and_up_has_other_pages),
 		TEST(a_segment_that_is_detached_stays_the_devices),
