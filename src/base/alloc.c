@@ -170,6 +170,7 @@ void *alloc_resize(void *array, size_t count, size_t size)
  * Chunks are taken from @next on, or from those that are free, by the logarithm of their size.
  */
 #define SPACE_SIZE (UINT64_C(16) << 30)
+#define SPACE_KEPT (UINT64_C(16) << 20) /* where the program's addresses are limited */
 
 enum {
 	SIZES = 32,
@@ -188,27 +189,30 @@ static atomic_bool unlocks; /* what is mapped, since the system has locked it */
 
 static void reserve_space(void)
 {
+	uint64_t size = SPACE_SIZE;
 	struct rlimit limit;
 	void *got;
 
 	space.reserved = true;
 	/* Where addresses are limited, they are the program's. */
 	if (sys_call(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0) ||
-	    limit.rlim_cur != RLIM_INFINITY ||
-	    sys_map_aligned(SPACE_SIZE, UINT64_C(1) << 30, 0, PROT_NONE, &got))
+	    limit.rlim_cur != RLIM_INFINITY)
+		size = SPACE_KEPT;
+	if (sys_map_aligned(size, min_u64(size, UINT64_C(1) << 30), 0, PROT_NONE, &got))
 		return;
 	space.start = (uint64_t)(uintptr_t)got;
 	space.next = space.start;
-	space.end = space.start + SPACE_SIZE;
+	space.end = space.start + size;
 }
 
 void alloc_trim(void)
 {
 	lock_acquire(&space.lock);
 	space.reserved = true;
-	if (space.next < space.end &&
-	    !sys_munmap((void *)(uintptr_t)space.next, space.end - space.next))
-		space.end = space.next;
+	if (space.end - space.next > SPACE_KEPT &&
+	    !sys_munmap((void *)(uintptr_t)(space.next + SPACE_KEPT),
+			space.end - space.next - SPACE_KEPT))
+		space.end = space.next + SPACE_KEPT;
 	lock_release(&space.lock);
 }
 
