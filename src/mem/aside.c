@@ -84,7 +84,9 @@ static bool addresses_are_limited(void)
 {
 	struct rlimit limit;
 
-	return sys_call(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0) == 0 &&
+	/* A program that has confined itself may have no right to ask. */
+	return !sys_confined() &&
+	       sys_call(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0) == 0 &&
 	       limit.rlim_cur != RLIM_INFINITY;
 }
 
