@@ -42,8 +42,8 @@ void *alloc_array(size_t count, size_t size);
 void *alloc_resize(void *array, size_t count, size_t size);
 
 /*
- * Gives the addresses back that are reserved for what may come, all but a few. What comes when these
- * are used up may be anywhere.
+ * Gives the addresses back that are reserved for what may come, all but a few. What comes when
+ * these are used up may be anywhere.
  */
 void alloc_trim(void);
 

@@ -554,17 +554,6 @@ static int cut_by_opening(int fd, unsigned char *memory)
 	return close(again) || ftruncate(fd, BYTES);
 }
 
-static int cut_by_openat2(int fd, unsigned char *memory)
-{
-	const struct open_how how = {.flags = O_RDWR | O_TRUNC};
-	char path[64];
-
-	(void)memory;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return close((int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how))) ||
-	       ftruncate(fd, BYTES);
-}
-
 static int cut_by_creating(int fd, unsigned char *memory)
 {
 	char path[64];
@@ -593,8 +582,8 @@ static int cut_by_reopened_stream(int fd, unsigned char *memory)
 }
 
 static int (*const departures[])(int fd, unsigned char *memory) = {
-	punch,		 cut_by_path,	cut_and_grow,		cut_by_opening, remove_by_address,
-	cut_by_creating, cut_by_stream, cut_by_reopened_stream, cut_by_openat2, cut_at_the_limit};
+	punch,		 cut_by_path,	cut_and_grow,		cut_by_opening,	 remove_by_address,
+	cut_by_creating, cut_by_stream, cut_by_reopened_stream, cut_at_the_limit};
 
 /* Page 1 leaves the file; page 0 is at most changed, or goes, too [IOAS-PIN-VIEW.6]. */
 static void pages_that_leave_a_file_stay_the_devices(void)
@@ -658,6 +647,30 @@ static int map_for_reading(void *memory, uint64_t iova)
 }
 
 /* A pin gives the program its own pages, for reading as well [IOAS-PIN-ERRORS]. */
+/* By a path that cannot lead to the machine. */
+static void a_file_that_openat2_empties_leaves_its_pages_to_the_device(void)
+{
+	const struct open_how how = {.flags = O_RDWR | O_TRUNC};
+	char path[] = "/dev/shm/pinned-XXXXXX";
+	const int fd = mkstemp(path);
+	unsigned char *memory;
+	int again;
+
+	CHECK(fd >= 0 && ftruncate(fd, BYTES) == 0);
+	memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(memory != MAP_FAILED);
+	fill(memory);
+	set_up_with(memory);
+	again = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	CHECK(again >= 0 && unlink(path) == 0 && ftruncate(fd, BYTES) == 0);
+	for (size_t i = 0; i < PAGES; i++)
+		check_kept(i, memory + i * PAGE);
+	close(again);
+	close(fd);
+	munmap(memory, BYTES);
+	tear_down();
+}
+
 /* The program's copies are dropped as well where the rest of a file on a disk moves. */
 static void a_file_whose_rest_moves_leaves_copies_to_the_device(void)
 {
@@ -934,6 +947,7 @@ int main(void)
 		TEST(a_child_with_the_same_memory_takes_it_from_its_parent),
 		TEST(pages_that_leave_a_file_stay_the_devices),
 		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),
+		TEST(a_file_that_openat2_empties_leaves_its_pages_to_the_device),
 		TEST(a_file_whose_rest_moves_leaves_copies_to_the_device),
 		TEST(what_is_written_to_a_file_does_not_reach_pinned_copies),
 		TEST(a_break_that_moves_down_and_up_has_other_pages),
