@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,12 +164,13 @@ void *alloc_resize(void *array, size_t count, size_t size)
 /* ---- chunks ---- */
 
 /*
- * Address space that is reserved once and never given back. A mapping anywhere else may come into a
- * hole that the program has just left, and that its next munmap() covers as well.
+ * Address space that is reserved once, and given back only by alloc_trim(). A mapping anywhere else
+ * may come into a hole that the program has just left, and that its next munmap() covers as well.
  *
  * Chunks are taken from @next on, or from those that are free, by the logarithm of their size.
  */
 #define SPACE_SIZE (UINT64_C(16) << 30)
+#define SPACE_KEPT (UINT64_C(16) << 20) /* where the program's addresses are limited */
 
 enum {
 	SIZES = 32,
@@ -183,20 +185,49 @@ static struct {
 	unsigned int free_count[SIZES];
 } space = {.lock = LOCK_INIT(LOCK_CHUNKS)};
 
+static atomic_bool unlocks; /* what is mapped, since the system has locked it */
+
 static void reserve_space(void)
 {
+	uint64_t size = SPACE_SIZE;
 	struct rlimit limit;
 	void *got;
 
 	space.reserved = true;
 	/* Where addresses are limited, they are the program's. */
 	if (sys_call(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0) ||
-	    limit.rlim_cur != RLIM_INFINITY ||
-	    sys_map_aligned(SPACE_SIZE, UINT64_C(1) << 30, 0, PROT_NONE, &got))
+	    limit.rlim_cur != RLIM_INFINITY)
+		size = SPACE_KEPT;
+	if (sys_map_aligned(size, min_u64(size, UINT64_C(1) << 30), 0, PROT_NONE, &got))
 		return;
 	space.start = (uint64_t)(uintptr_t)got;
 	space.next = space.start;
-	space.end = space.start + SPACE_SIZE;
+	space.end = space.start + size;
+}
+
+void alloc_trim(void)
+{
+	lock_acquire(&space.lock);
+	space.reserved = true;
+	if (space.end - space.next > SPACE_KEPT &&
+	    !sys_munmap((void *)(uintptr_t)(space.next + SPACE_KEPT),
+			space.end - space.next - SPACE_KEPT))
+		space.end = space.next + SPACE_KEPT;
+	lock_release(&space.lock);
+}
+
+static void unlock(uint64_t start, uint64_t size)
+{
+	(void)sys_call(SYS_munlock, (long)start, (long)size, 0, 0, 0, 0);
+}
+
+void alloc_unlock(void)
+{
+	lock_acquire(&space.lock);
+	atomic_store_explicit(&unlocks, true, memory_order_relaxed);
+	if (space.next < space.end)
+		unlock(space.next, space.end - space.next);
+	lock_release(&space.lock);
 }
 
 static unsigned int size_index(size_t size)
@@ -238,9 +269,12 @@ static void give_addresses(uint64_t start, size_t size)
 static int map_at(uint64_t start, size_t size, int prot)
 {
 	void *got;
+	int rc = sys_mmap((void *)(uintptr_t)start, size, prot,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0, &got);
 
-	return sys_mmap((void *)(uintptr_t)start, size, prot,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0, &got);
+	if (!rc && atomic_load_explicit(&unlocks, memory_order_relaxed))
+		unlock(start, size);
+	return rc;
 }
 
 static void *map_chunk(size_t size)

@@ -41,6 +41,18 @@ void *alloc_array(size_t count, size_t size);
  */
 void *alloc_resize(void *array, size_t count, size_t size);
 
+/*
+ * Gives the addresses back that are reserved for what may come, all but a few. What comes when
+ * these are used up may be anywhere.
+ */
+void alloc_trim(void);
+
+/*
+ * The program has locked all of its memory (mlockall(2)): what is reserved, and what is allocated
+ * from now on, is not its own.
+ */
+void alloc_unlock(void);
+
 /* NULL is allowed. */
 void alloc_free(void *memory);
 

@@ -246,6 +246,26 @@ int sys_dup_away(int fd)
 	return away < 0 ? away : keep(away);
 }
 
+int sys_open_always(const char *path, int flags)
+{
+	struct rlimit limit = {0}, raised;
+	int fd = sys_open(path, flags);
+
+	if (fd != -EMFILE)
+		return fd;
+	while (atomic_flag_test_and_set_explicit(&changing_limit, memory_order_acquire))
+		sched_yield();
+	(void)set_limit(NULL, &limit);
+	raised = limit;
+	raised.rlim_cur += KEPT_SPACE;
+	if (raised.rlim_cur <= limit.rlim_max && !set_limit(&raised, NULL)) {
+		fd = sys_open(path, flags);
+		(void)set_limit(&limit, NULL);
+	}
+	atomic_flag_clear_explicit(&changing_limit, memory_order_release);
+	return fd;
+}
+
 int sys_move_away(int fd)
 {
 	int away = sys_dup_away(fd);

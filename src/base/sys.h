@@ -222,6 +222,12 @@ static inline int sys_fcntl(int fd, int cmd, long arg)
  * the preload which they are. sys_close() closes them.
  */
 
+/*
+ * sys_open() of what is closed again soon, also where the program has as many files open as its
+ * soft limit permits.
+ */
+int sys_open_always(const char *path, int flags);
+
 /* A close-on-exec duplicate of @fd for us to keep, or a negative errno. */
 int sys_dup_away(int fd);
 

@@ -3,7 +3,8 @@
  * Arenas, and the holders of their pages.
  *
  * Invariants, under the lock:
- * - an arena and its counts are never unmapped, nor is the list of arenas shortened;
+ * - an arena and its counts are never unmapped, except for a tail that nobody holds (aside_trim()),
+ *   nor is the list of arenas shortened;
  * - a page with a count of 0 is reserved and without memory, so it can be taken;
  * - a page that is LOST is not ours any more (the system had no memory to reserve it again), and is
  *   never taken again;
@@ -15,6 +16,7 @@
 #include "mem/aside.h"
 
 #include <assert.h>
+#include <sys/resource.h>
 
 #include "base/alloc.h"
 #include "base/fail.h"
@@ -22,7 +24,8 @@
 #include "base/sys.h"
 
 #define LARGE_PAGE  (UINT64_C(2) << 20)
-#define ARENA_PAGES (UINT64_C(1) << 22) /* 16 GiB; less where the address space is limited */
+#define ARENA_PAGES (UINT64_C(1) << 22) /* 16 GiB */
+#define SMALL_ARENA (UINT64_C(1) << 12) /* the same where the program's addresses are limited */
 #define LOST	    UINT32_MAX
 
 struct arena {
@@ -77,10 +80,21 @@ static int map_arena(struct arena *arena, uint64_t pages)
 	return 0;
 }
 
+static bool addresses_are_limited(void)
+{
+	struct rlimit limit;
+
+	/* A program that has confined itself may have no right to ask. */
+	return !sys_confined() &&
+	       sys_call(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0) == 0 &&
+	       limit.rlim_cur != RLIM_INFINITY;
+}
+
 /* Adds an arena of at least @pages, a multiple of 2 MiB of addresses and of counts. */
 static struct arena *add_arena(uint64_t pages) REQUIRES(lock)
 {
 	const uint64_t unit = LARGE_PAGE >> PAGE_SHIFT, least_unit = max_u64(unit, PAGE_SIZE / 4);
+	const uint64_t usual = addresses_are_limited() ? SMALL_ARENA : ARENA_PAGES;
 	struct arena *arena;
 	uint64_t least, size;
 
@@ -92,7 +106,7 @@ static struct arena *add_arena(uint64_t pages) REQUIRES(lock)
 	arena = alloc_zeroed(sizeof(*arena));
 	if (!arena)
 		return NULL;
-	for (size = max_u64(least, ARENA_PAGES); map_arena(arena, size); size /= 2) {
+	for (size = max_u64(least, usual); map_arena(arena, size); size /= 2) {
 		if (size / 2 < least) {
 			alloc_free(arena);
 			return NULL;
@@ -109,6 +123,43 @@ void aside_prepare(void)
 	lock_acquire(&lock);
 	if (!arenas)
 		(void)add_arena(0);
+	lock_release(&lock);
+}
+
+/* How many pages of @arena have to stay: all that are held, and some. */
+static uint64_t pages_to_keep(const struct arena *arena) REQUIRES(lock)
+{
+	uint64_t end = arena->pages;
+
+	lock_assert_held(&lock);
+	while (end > SMALL_ARENA && !arena->holders[end - 1])
+		end--;
+	return align_down(end + SMALL_ARENA - 1, SMALL_ARENA);
+}
+
+void aside_trim(void)
+{
+	lock_acquire(&lock);
+	for (struct arena *arena = arenas; arena; arena = arena->next_arena) {
+		const uint64_t keep = pages_to_keep(arena), rest = arena->pages - keep;
+
+		if (keep >= arena->pages ||
+		    sys_munmap((void *)(uintptr_t)(arena->addr + (keep << PAGE_SHIFT)),
+			       rest << PAGE_SHIFT))
+			continue;
+		(void)sys_munmap(arena->holders + keep, rest * sizeof(*arena->holders));
+		arena->pages = keep;
+		arena->next = min_u64(arena->next, keep);
+	}
+	lock_release(&lock);
+}
+
+void aside_unlock(void)
+{
+	lock_acquire(&lock);
+	for (const struct arena *arena = arenas; arena; arena = arena->next_arena)
+		(void)sys_call(SYS_munlock, (long)arena->addr, (long)(arena->pages << PAGE_SHIFT),
+			       0, 0, 0, 0);
 	lock_release(&lock);
 }
 

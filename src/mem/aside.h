@@ -4,9 +4,10 @@
  * the last source that has them pinned gives them back.
  *
  * The addresses come from arenas: address space that the engine reserves, in pieces much larger
- * than the holes that a program leaves, and never gives back. So no call of the program means them,
- * not even one that covers a hole which it left itself. Each page of an arena counts its holders.
- * The taker holds what it takes; each source that has the pages holds them as well. Thread-safe.
+ * than the holes that a program leaves, and does not give back. So no call of the program means
+ * them, not even one that covers a hole which it left itself. Each page of an arena counts its
+ * holders. The taker holds what it takes; each source that has the pages holds them as well.
+ * Thread-safe.
  *
  * Cost: taking is O(pages), and a scan of the arena when it has been used up once; the rest is
  * O(pages), and a system call for each contiguous piece that is given back.
@@ -42,6 +43,14 @@ void aside_release(uint64_t addr, uint64_t pages);
  * each, end by aside_release() all the same.
  */
 void aside_lose(uint64_t addr, uint64_t pages);
+
+/*
+ * Gives the addresses back that are reserved for what may come: the program's are limited now.
+ */
+void aside_trim(void);
+
+/* What is here is not the program's locked memory, whatever it has locked (mlockall(2)). */
+void aside_unlock(void);
 
 /* Whether @addr is in an arena. */
 bool aside_has(uint64_t addr);

@@ -104,6 +104,12 @@ struct displace_file {
 };
 
 /*
+ * Whether a file system of the type @type (statfs(2)) drops the copies as well when a part is taken
+ * out of a file or put into it, so that the rest moves (FALLOC_FL_COLLAPSE_RANGE, INSERT_RANGE).
+ */
+bool displace_shift_drops_copies(uint64_t type);
+
+/*
  * Makes @call, which takes the pages of @file away, with what is pinned of them copied aside: when
  * it has succeeded, devices go on with the copies, which are theirs alone. Returns its result, or
  * -ENOMEM, without having made it. Context: holds no lock of the engine.

@@ -15,6 +15,8 @@
  * Cost: reading the lists of mappings; and for the sources of the file, and those at its mappings,
  * as for displace.c. If a part of the file is aside or in another process, for all sources.
  */
+#include <linux/magic.h>
+
 #include "base/alloc.h"
 #include "base/fail.h"
 #include "base/sys.h"
@@ -27,6 +29,10 @@
 #include "mem/view.h"
 
 #define PRIVATE_PAGES (UINT64_C(1) << 52)
+
+#ifndef XFS_SUPER_MAGIC /* missing in older headers */
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
 
 /* Addresses at which pages of the file are mapped that are about to leave it. In pages. */
 struct place {
@@ -325,6 +331,11 @@ static long depart(struct departure *departure) REQUIRES(displace_lock)
 			d, file->copies ? "truncation of a file: loss" : "hole in a file: loss",
 			file->first << PAGE_SHIFT, (file->end << PAGE_SHIFT) - 1);
 	return rc;
+}
+
+bool displace_shift_drops_copies(uint64_t type)
+{
+	return type != XFS_SUPER_MAGIC;
 }
 
 long displace_file(const struct displace_file *file, displace_call call, void *arg)

@@ -4,8 +4,8 @@
  * that it concerns, among those of its own address space. Maintained only once displacement is
  * enabled. Thread-safe.
  *
- * Cost: adding and removing are O(1); a source looks through its own places to forget some. A search
- * looks at the sources and the places near the range.
+ * Cost: adding and removing are O(1); a source looks through its own places to forget some. A
+ * search looks at the sources and the places near the range.
  */
 #ifndef MEM_INDEX_H
 #define MEM_INDEX_H

@@ -66,6 +66,7 @@ static struct answer cut_file(struct request *request, const struct displace_fil
 struct target {
 	struct stat st;
 	uint64_t page; /* the size of its pages */
+	uint64_t type; /* of its file system */
 };
 
 /* Of @name in @dir. False: it has no pages. */
@@ -79,6 +80,7 @@ static bool look_at(int dir, const char *name, int flags, struct target *target)
 		return false;
 	good = !fstat(fd, &target->st) && S_ISREG(target->st.st_mode) && !fstatfs(fd, &fs);
 	target->page = good && fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : PAGE_SIZE;
+	target->type = good ? (uint64_t)fs.f_type : 0;
 	close(fd);
 	return good;
 }
@@ -120,7 +122,8 @@ static struct answer answer_fallocate(struct request *request, const struct targ
 		return answer_by_kernel();
 	if (args[1] & to_the_end || check_last(args[2], args[3], &last))
 		last = INT64_MAX;
-	return cut(request, target, args[2], last + 1, false);
+	return cut(request, target, args[2], last + 1,
+		   args[1] & to_the_end && displace_shift_drops_copies(target->type));
 }
 
 struct answer answer_cut(struct request *request)

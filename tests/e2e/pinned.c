@@ -328,6 +328,27 @@ static long status_of(const char *field)
 	return value;
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/* Nor does what the engine has reserved, or allocates from then on. */
+static void only_memory_of_the_program_counts_as_locked(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+	long before;
+
+	set_up_with(memory);
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) == 0) {
+		before = status_of("VmLck:");
+		CHECK(before < 4 << 20);
+		CHECK(munmap(memory, PAGE) == 0);
+		CHECK(status_of("VmLck:") == before - PAGE / 1024);
+		check_kept(0, NULL);
+		CHECK(munlockall() == 0);
+	}
+	munmap(memory, BYTES);
+	tear_down();
+}
+#endif
+
 static void locked_memory_that_is_taken_away_does_not_count(void)
 {
 	unsigned char *memory = anonymous(MAP_PRIVATE);
@@ -397,6 +418,64 @@ static void memory_is_given_back_at_the_limit_of_data(void)
 }
 
 /* The child of a vfork() has its parent's memory. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+static int set_limit_of_addresses(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_AS, &limit) ||
+	       setrlimit(RLIMIT_AS, &(struct rlimit){bytes, limit.rlim_max});
+}
+
+/* Whether 256 MiB can be mapped, and 4 GiB cannot, below a limit of a GiB. */
+static bool limit_leaves_space(void)
+{
+	const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	const size_t fits = (size_t)256 << 20;
+	void *memory;
+
+	if (mmap(NULL, (size_t)4 << 30, PROT_READ, kind, -1, 0) != MAP_FAILED)
+		return false;
+	memory = mmap(NULL, fits, PROT_READ | PROT_WRITE, kind, -1, 0);
+	return memory != MAP_FAILED && munmap(memory, fits) == 0;
+}
+
+/* In a process of its own: [IOAS-PIN-VIEW.1, 3] below a limit that comes late. */
+static void live_with_few_addresses(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+
+	set_up_with(memory);
+	CHECK(munmap(memory, PAGE) == 0);
+	CHECK(set_limit_of_addresses((rlim_t)1 << 30) == 0);
+	CHECK(limit_leaves_space());
+	check_kept(0, NULL);
+	CHECK(madvise(memory + PAGE, PAGE, MADV_DONTNEED) == 0);
+	check_kept(1, memory + PAGE);
+	CHECK(munmap(memory + 2 * PAGE, 2 * PAGE) == 0);
+	check_kept(3, NULL);
+	CHECK(prlimit(0, RLIMIT_AS, NULL, NULL) == 0 &&
+	      prlimit(0, RLIMIT_AS, &(struct rlimit){2, 1}, NULL) < 0);
+	CHECK(errno == EINVAL);
+}
+
+static void addresses_that_are_only_reserved_do_not_count(void)
+{
+	for (int early = 0; early < 2; early++) {
+		pid_t child = fork();
+		int status = 0;
+
+		if (!child) {
+			if (early)
+				CHECK(set_limit_of_addresses((rlim_t)1 << 30) == 0);
+			live_with_few_addresses();
+			_exit(check_failed);
+		}
+		CHECK(waitpid(child, &status, 0) == child && status == 0);
+	}
+}
+#endif
+
 static void a_child_with_the_same_memory_takes_it_from_its_parent(void)
 {
 	unsigned char *memory = anonymous(MAP_PRIVATE);
@@ -448,6 +527,22 @@ static int cut_by_path(int fd, unsigned char *memory)
 	return truncate(path, PAGE) || ftruncate(fd, BYTES);
 }
 
+/* Without a free descriptor. */
+static int cut_at_the_limit(int fd, unsigned char *memory)
+{
+	struct rlimit limit;
+	int rc;
+
+	(void)memory;
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){1, limit.rlim_max}) == 0);
+	CHECK(dup(fd) < 0 && errno == EMFILE);
+	rc = ftruncate(fd, PAGE) || ftruncate(fd, BYTES);
+	CHECK(dup(fd) < 0 && errno == EMFILE);
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	return rc;
+}
+
 static int cut_by_opening(int fd, unsigned char *memory)
 {
 	char path[64];
@@ -457,17 +552,6 @@ static int cut_by_opening(int fd, unsigned char *memory)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	again = open(path, O_RDWR | O_TRUNC);
 	return close(again) || ftruncate(fd, BYTES);
-}
-
-static int cut_by_openat2(int fd, unsigned char *memory)
-{
-	const struct open_how how = {.flags = O_RDWR | O_TRUNC};
-	char path[64];
-
-	(void)memory;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return close((int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how))) ||
-	       ftruncate(fd, BYTES);
 }
 
 static int cut_by_creating(int fd, unsigned char *memory)
@@ -498,8 +582,8 @@ static int cut_by_reopened_stream(int fd, unsigned char *memory)
 }
 
 static int (*const departures[])(int fd, unsigned char *memory) = {
-	punch,		 cut_by_path,	cut_and_grow,		cut_by_opening, remove_by_address,
-	cut_by_creating, cut_by_stream, cut_by_reopened_stream, cut_by_openat2};
+	punch,		 cut_by_path,	cut_and_grow,		cut_by_opening,	 remove_by_address,
+	cut_by_creating, cut_by_stream, cut_by_reopened_stream, cut_at_the_limit};
 
 /* Page 1 leaves the file; page 0 is at most changed, or goes, too [IOAS-PIN-VIEW.6]. */
 static void pages_that_leave_a_file_stay_the_devices(void)
@@ -563,6 +647,60 @@ static int map_for_reading(void *memory, uint64_t iova)
 }
 
 /* A pin gives the program its own pages, for reading as well [IOAS-PIN-ERRORS]. */
+/* By a path that cannot lead to the machine. */
+static void a_file_that_openat2_empties_leaves_its_pages_to_the_device(void)
+{
+	const struct open_how how = {.flags = O_RDWR | O_TRUNC};
+	char path[] = "/dev/shm/pinned-XXXXXX";
+	const int fd = mkstemp(path);
+	unsigned char *memory;
+	int again;
+
+	CHECK(fd >= 0 && ftruncate(fd, BYTES) == 0);
+	memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(memory != MAP_FAILED);
+	fill(memory);
+	set_up_with(memory);
+	again = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	CHECK(again >= 0 && unlink(path) == 0 && ftruncate(fd, BYTES) == 0);
+	for (size_t i = 0; i < PAGES; i++)
+		check_kept(i, memory + i * PAGE);
+	close(again);
+	close(fd);
+	munmap(memory, BYTES);
+	tear_down();
+}
+
+/* The program's copies are dropped as well where the rest of a file on a disk moves. */
+static void a_file_whose_rest_moves_leaves_copies_to_the_device(void)
+{
+	static const int modes[] = {FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		char path[] = "pinned-XXXXXX";
+		unsigned char *memory, page[PAGE];
+		const int fd = mkstemp(path);
+
+		CHECK(fd >= 0 && unlink(path) == 0);
+		for (size_t k = 0; k < PAGES; k++) {
+			memset(page, OLD + (int)k, PAGE);
+			CHECK(write(fd, page, PAGE) == PAGE);
+		}
+		memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+		CHECK(memory != MAP_FAILED);
+		set_up_with(memory);
+		/* Not every file system can do that. */
+		if (fallocate(fd, modes[i], PAGE, PAGE) == 0) {
+			check_kept(1, NULL);
+			check_kept(2, NULL);
+		}
+		check_shared(0, memory);
+		munmap(memory, BYTES);
+		close(fd);
+		tear_down();
+	}
+}
+
 static void what_is_written_to_a_file_does_not_reach_pinned_copies(void)
 {
 	const int rights[] = {PROT_READ, PROT_READ | PROT_WRITE};
@@ -802,9 +940,15 @@ int main(void)
 		TEST(locked_memory_that_is_taken_away_does_not_count),
 		TEST(pages_of_sealed_memory_are_dropped_and_stay_the_devices),
 		TEST(memory_is_given_back_at_the_limit_of_data),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+		TEST(only_memory_of_the_program_counts_as_locked),
+		TEST(addresses_that_are_only_reserved_do_not_count),
+#endif
 		TEST(a_child_with_the_same_memory_takes_it_from_its_parent),
 		TEST(pages_that_leave_a_file_stay_the_devices),
 		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),
+		TEST(a_file_that_openat2_empties_leaves_its_pages_to_the_device),
+		TEST(a_file_whose_rest_moves_leaves_copies_to_the_device),
 		TEST(what_is_written_to_a_file_does_not_reach_pinned_copies),
 		TEST(a_break_that_moves_down_and_up_has_other_pages),
 		TEST(a_segment_that_is_detached_stays_the_devices),

@@ -357,9 +357,9 @@ int main(void)
 		TEST(a_request_on_an_emulated_descriptor_is_EBADF),
 		TEST(the_number_of_a_ring_does_not_matter),
 		TEST(rings_that_are_closed_are_forgotten),
-		TEST(what_cannot_be_seen_is_refused),
 		TEST(memory_that_a_request_takes_away_stays_the_devices),
 		TEST(a_file_that_is_emptied_may_be_opened_by_the_ring),
+		TEST(what_cannot_be_seen_is_refused), /* forgets the layout */
 	};
 
 	ring = set_up_ring(0);

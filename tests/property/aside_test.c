@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random takes, holds and releases of addresses for pages moved aside, compared with a count and a
- * tag for each page: no page is taken twice, and none loses its memory before its last holder.
+ * tag for each page: no page is taken twice, and none loses its memory before its last holder, also
+ * when addresses are given back.
  */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -122,9 +124,20 @@ static void release(void)
 	}
 }
 
-static void pages_live_as_long_as_their_holders(void **state)
+/* Pages of address space of this process. */
+static uint64_t address_space(void)
 {
-	(void)state;
+	FILE *statm = fopen("/proc/self/statm", "r");
+	uint64_t pages = 0;
+
+	assert_non_null(statm);
+	assert_int_equal(fscanf(statm, "%" SCNu64, &pages), 1);
+	(void)fclose(statm);
+	return pages;
+}
+
+static void take_steps(bool trims)
+{
 	for (int i = 0; i < STEPS; i++) {
 		const uint64_t what = random_below(100);
 
@@ -132,6 +145,8 @@ static void pages_live_as_long_as_their_holders(void **state)
 			take();
 		else if (what < 50)
 			hold();
+		else if (what == 99 && trims)
+			aside_trim();
 		else
 			release();
 		assert_int_equal(aside_held(), model_count);
@@ -145,10 +160,28 @@ static void pages_live_as_long_as_their_holders(void **state)
 	assert_int_equal(aside_held(), 0);
 }
 
+static void pages_live_as_long_as_their_holders(void **state)
+{
+	(void)state;
+	take_steps(false);
+}
+
+static void addresses_that_nobody_holds_are_given_back(void **state)
+{
+	const uint64_t before = address_space();
+
+	(void)state;
+	take();
+	aside_trim();
+	assert_true(address_space() + (UINT64_C(8) << 30 >> PAGE_SHIFT) < before);
+	take_steps(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_live_as_long_as_their_holders),
+		cmocka_unit_test(addresses_that_nobody_holds_are_given_back),
 	};
 	const char *given = getenv("UIOMMUFD_SEED");
 

@@ -35,6 +35,7 @@
 #include "preload/calls/memory.h"
 #include "preload/calls/old_entries.h"
 #include "preload/calls/openat2.h"
+#include "preload/calls/rlimits.h"
 #include "preload/calls/uring.h"
 #include "preload/engine/call.h"
 #include "preload/engine/engine.h"

@@ -7,8 +7,11 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
+#include "mem/aside.h"
 #include "preload/calls/memory.h"
+#include "preload/engine/call.h"
 #include "preload/engine/memlock.h"
 #include "preload/process/mapping.h"
 #include "preload/start/real.h"
@@ -61,6 +64,16 @@ EXPORT int mlock2(const void *addr, size_t len, unsigned int flags)
 
 EXPORT int mlockall(int flags)
 {
+	struct engine_call call;
+	long rc;
+
 	memlock_seen();
-	return (int)libc_result(SYS(SYS_mlockall, flags));
+	rc = SYS(SYS_mlockall, flags);
+	if (!rc && (flags & MCL_CURRENT) && !engine_busy()) {
+		engine_enter(&call);
+		alloc_unlock();
+		aside_unlock();
+		engine_leave(&call);
+	}
+	return (int)libc_result(rc);
 }

@@ -34,16 +34,18 @@ static bool is_of_interest(void)
 	return !engine_busy() && displace_possible();
 }
 
-/* Makes @request, by which pages leave the file of @st: whole pages (of @page bytes) of
- * [@from, @to) of it. */
+/*
+ * Makes @request, by which pages leave the file of @st: whole pages (of @page bytes) of
+ * [@from, @to) of it. @copies: those in private mappings, too.
+ */
 static long change_file(struct request *request, const struct stat *st, uint64_t page,
-			uint64_t from, uint64_t to)
+			uint64_t from, uint64_t to, bool copies)
 {
 	struct displace_file file = {
 		.dev = st->st_dev,
 		.ino = st->st_ino,
 		.end = align_down(to, page) >> PAGE_SHIFT,
-		.copies = request->number != SYS_fallocate,
+		.copies = copies,
 	};
 	struct engine_call call;
 	uint64_t first;
@@ -70,7 +72,7 @@ static long shorten(struct request *request, const struct stat *st, const struct
 {
 	if (!S_ISREG(st->st_mode) || len < 0 || len >= st->st_size)
 		return make(request);
-	return change_file(request, st, page_size(fs), (uint64_t)len, INT64_MAX);
+	return change_file(request, st, page_size(fs), (uint64_t)len, INT64_MAX, true);
 }
 
 long memory_ftruncate(long fd, long len)
@@ -111,7 +113,8 @@ long memory_fallocate(long fd, long mode, long offset, long len)
 		return make(&request);
 	if (mode & to_the_end || check_last((uint64_t)offset, (uint64_t)len, &last))
 		last = INT64_MAX;
-	return change_file(&request, &st, page_size(&fs), (uint64_t)offset, last + 1);
+	return change_file(&request, &st, page_size(&fs), (uint64_t)offset, last + 1,
+			   mode & to_the_end && displace_shift_drops_copies((uint64_t)fs.f_type));
 }
 
 bool memory_may_leave(long dirfd, long path)

@@ -26,8 +26,10 @@ ssize_t process_madvise(int pidfd, const struct iovec *ranges, size_t count, int
 /* What ioctl() takes for a request. */
 #ifdef __GLIBC__
 #define IOCTL_REQUEST unsigned long
+#define LIMIT_NAME    __rlimit_resource_t
 #else
 #define IOCTL_REQUEST int
+#define LIMIT_NAME    int
 #endif
 
 /* And fanotify_mark() for a mask. */
