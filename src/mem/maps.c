@@ -31,7 +31,7 @@ int maps_open_at(struct maps *maps, int fd)
 
 static int open_own(void)
 {
-	return sys_confined() ? -EPERM : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	return sys_confined() ? -EPERM : sys_open_always("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 }
 
 int maps_open(struct maps *maps)
@@ -212,7 +212,8 @@ int maps_visit_copies(int fd, uint64_t va, uint64_t end,
 
 	for (uint64_t at = va; at < end && !rc; at = answer.end) {
 		rc = maps_ask(fd, at, &answer);
-		if (rc == -ENOTTY)
+		/* An older kernel, an emulation of one, or a filter of system calls. */
+		if (rc && rc != -ENOENT)
 			return read_copies(fd, at, end, visit, arg);
 		if (rc || answer.start >= end)
 			break;
