@@ -326,6 +326,8 @@ struct answer answer_call(struct request *request)
 	case SYS_shmdt:
 	case SYS_remap_file_pages:
 	case SYS_madvise:
+	case SYS_mlock:
+	case SYS_mlock2:
 		return answer_memory(request);
 	case SYS_process_madvise:
 		return answer_process_advice(request);

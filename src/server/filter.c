@@ -122,6 +122,9 @@ static const unsigned short always[] = {
 	SYS_shmdt,
 	SYS_ftruncate,
 	SYS_remap_file_pages,
+	/* Registers are left out of these. */
+	SYS_mlock,
+	SYS_mlock2,
 };
 
 /* Calls that wait if an argument has one of these bits. */
@@ -135,9 +138,14 @@ static const struct masked {
 		 FALLOC_FL_INSERT_RANGE},
 };
 
-/* The advice by which pages are dropped. */
+/* The advice by which pages are dropped; and what is for memory only, and refused for registers. */
 static const unsigned short dropping[] = {
 	MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTNEED_LOCKED, MADV_GUARD_INSTALL,
+};
+static const unsigned short for_memory[] = {
+	MADV_DONTNEED,	     MADV_FREE,	  MADV_REMOVE,	MADV_DONTNEED_LOCKED,
+	MADV_GUARD_INSTALL,  MADV_COLD,	  MADV_PAGEOUT, MADV_POPULATE_READ,
+	MADV_POPULATE_WRITE, MADV_DOFORK, MADV_DODUMP,
 };
 
 /* Calls that wait if an argument is a descriptor of FILTER_FIRST_FD to FILTER_LAST_FD. */
@@ -223,16 +231,15 @@ static void filter_masked(struct program *program, const struct masked *call)
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
-/* madvise and process_madvise: by the advice, argument @index. */
-static void filter_advice(struct program *program, unsigned int number, unsigned int index)
+/* madvise and process_madvise: by the advice, argument @index, if it is one of @count in @list. */
+static void filter_advice(struct program *program, unsigned int number, unsigned int index,
+			  const unsigned short *list, unsigned char count)
 {
-	const unsigned char count = sizeof(dropping) / sizeof(dropping[0]);
-
 	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0,
 						  (unsigned char)(count + 3)));
 	load_argument(program, index);
 	for (unsigned char i = 0; i < count; i++)
-		add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, dropping[i],
+		add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, list[i],
 							  (unsigned char)(count - i), 0));
 	answer(program, SECCOMP_RET_ALLOW);
 	answer(program, SECCOMP_RET_USER_NOTIF);
@@ -269,8 +276,10 @@ static void build(struct program *program)
 		filter_numbered(program, &numbered[i]);
 	for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
 		filter_masked(program, &masked[i]);
-	filter_advice(program, SYS_madvise, 2);
-	filter_advice(program, SYS_process_madvise, 3);
+	filter_advice(program, SYS_madvise, 2, for_memory,
+		      sizeof(for_memory) / sizeof(for_memory[0]));
+	filter_advice(program, SYS_process_madvise, 3, dropping,
+		      sizeof(dropping) / sizeof(dropping[0]));
 	filter_ioctl(program);
 	filter_mmap(program);
 	answer(program, SECCOMP_RET_ALLOW);
