@@ -404,7 +404,8 @@ static bool ends_as_directory(const char *path)
 {
 	size_t len = strlen(path);
 
-	return path[len - 1] == '/' || (len > 1 && strcmp(path + len - 2, "/.") == 0);
+	return path[len - 1] == '/' || strcmp(path, ".") == 0 ||
+	       (len > 1 && strcmp(path + len - 2, "/.") == 0);
 }
 
 /*
