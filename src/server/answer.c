@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -35,10 +36,23 @@
 #include "server/tracer.h"
 #include "trace/trace.h"
 
-/* Commands that the kernel carries out itself, whatever the file is. */
+/* Commands that the kernel carries out itself, whatever the file is: also of a socket. */
 static bool is_generic(unsigned int cmd)
 {
-	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO;
+	switch (cmd) {
+	case FIOCLEX:
+	case FIONCLEX:
+	case FIONBIO:
+	case FIGETBSZ:
+	case FIFREEZE:
+	case FITHAW:
+	case FICLONE:
+	case FICLONERANGE:
+	case FS_IOC_FIEMAP:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* FIOASYNC of @file, taken, with its argument at @addr: no emulated file sends SIGIO. */
@@ -116,7 +130,8 @@ static int find_mapping(const struct request *request, struct uiommufd_file *fil
 	struct stat st;
 	uint64_t len;
 
-	if (!args[1] || args[5] & PAGE_MASK)
+	if (!args[1] || args[5] & PAGE_MASK || args[3] & MAP_HUGETLB ||
+	    (args[3] & MAP_FIXED && args[0] & PAGE_MASK))
 		return -EINVAL;
 	if (check_align_up(args[1], PAGE_SIZE, &len))
 		return -ENOMEM;
@@ -277,8 +292,9 @@ struct answer answer_call(struct request *request)
 	case SYS_dup2:
 #endif
 	case SYS_dup3:
-	case SYS_fcntl:
 		return answer_dup(request);
+	case SYS_fcntl:
+		return answer_control(request);
 	case SYS_chroot:
 	case SYS_pivot_root:
 	case SYS_mount:
@@ -318,7 +334,20 @@ struct answer answer_call(struct request *request)
 	case SYS_getpeername:
 	case SYS_getsockopt:
 	case SYS_setsockopt:
+	case SYS_bind:
+	case SYS_connect:
+	case SYS_listen:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_sendto:
+	case SYS_recvfrom:
+	case SYS_sendmsg:
+	case SYS_recvmsg:
+	case SYS_sendmmsg:
+	case SYS_recvmmsg:
 		return answer_socket(request);
+	case SYS_readahead:
+		return answer_readahead(request);
 	case SYS_munmap:
 	case SYS_mremap:
 	case SYS_brk:

@@ -370,7 +370,8 @@ static long open_there(void *arg)
 /*
  * Opens @at, which (@dirfd, @path) names, as a path only (O_PATH). Only the kernel can give such a
  * descriptor, and of a link there is no other: it is asked for the last name, in the directory of
- * the shadow root. False: that is not what the file is called.
+ * the shadow root. False: that is not what the file is called, or it is a directory, of which one
+ * for reading does as well.
  */
 static bool open_path(struct request *request, int dirfd, uint64_t path, int flags,
 		      struct union_path *at, struct answer *answer)
@@ -391,7 +392,7 @@ static bool open_path(struct request *request, int dirfd, uint64_t path, int fla
 	if (last == text && program_fd_name(request, dirfd, from) == name - at->shadow &&
 	    memcmp(from, at->shadow, (size_t)(name - at->shadow)) == 0)
 		return true;
-	if (lstat(at->shadow, &st) || !S_ISLNK(st.st_mode))
+	if (lstat(at->shadow, &st) || S_ISDIR(st.st_mode))
 		return false;
 	*name = '\0';
 	opening.directory = open(at->shadow, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -400,6 +401,16 @@ static bool open_path(struct request *request, int dirfd, uint64_t path, int fla
 	*answer = (struct answer){.kind = ANSWER_GIVEN};
 	return opening.directory >= 0 &&
 	       tracer_stop_for(request, &opening.directory, open_there, &opening);
+}
+
+/*
+ * Flags of which the kernel decides together, before it looks at the path: O_CREAT and O_DIRECTORY
+ * have meant different things. What it says of an empty path tells whether they would do.
+ */
+static bool has_impossible_flags(int flags)
+{
+	return flags & O_DIRECTORY && flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) &&
+	       sys_call(SYS_openat, AT_FDCWD, (long)"", flags, 0, 0, 0) == -EINVAL;
 }
 
 struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags)
@@ -417,6 +428,8 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 			       : answer_by_kernel();
 	switch (at.kind) {
 	case UNION_EMULATED:
+		if (has_impossible_flags(flags))
+			return answer_result(-EINVAL);
 		if (flags & O_PATH && open_path(request, dirfd, path, flags, &at, &answer))
 			return answer;
 		return open_emulated(request, &at, flags);

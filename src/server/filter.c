@@ -34,7 +34,7 @@
 #endif
 
 enum {
-	MAX_FILTER = 512,
+	MAX_FILTER = 640,
 };
 
 /* Calls that always wait. */
@@ -158,6 +158,10 @@ static const struct numbered {
 	{SYS_epoll_ctl, {2, 2}},   {SYS_shutdown, {0, 0}},   {SYS_getsockname, {0, 0}},
 	{SYS_getpeername, {0, 0}}, {SYS_getsockopt, {0, 0}}, {SYS_setsockopt, {0, 0}},
 	{SYS_lseek, {0, 0}},	   {SYS_fsync, {0, 0}},	     {SYS_fdatasync, {0, 0}},
+	{SYS_bind, {0, 0}},	   {SYS_connect, {0, 0}},    {SYS_listen, {0, 0}},
+	{SYS_accept, {0, 0}},	   {SYS_accept4, {0, 0}},    {SYS_sendto, {0, 0}},
+	{SYS_recvfrom, {0, 0}},	   {SYS_sendmsg, {0, 0}},    {SYS_recvmsg, {0, 0}},
+	{SYS_sendmmsg, {0, 0}},	   {SYS_recvmmsg, {0, 0}},   {SYS_readahead, {0, 0}},
 #ifdef SYS_dup2
 	{SYS_dup2, {0, 0}},
 #endif
