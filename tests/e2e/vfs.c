@@ -326,6 +326,7 @@ static void links_of_proc_lead_in(void)
 	int node = open("/dev/iommu", O_PATH);
 	int context = open("/dev/iommu", O_RDWR);
 	int directory = open("/dev/vfio", O_PATH | O_DIRECTORY);
+	struct stat st;
 	char path[64];
 
 	CHECK(new_ioas(context) == 1);
@@ -343,6 +344,12 @@ static void links_of_proc_lead_in(void)
 	opens_by("/proc/self/root/dev/iommu");
 	CHECK(chdir("/dev") == 0);
 	opens_by("/proc/self/cwd/iommu");
+	opens_by("/proc/self/cwd/vfio/vfio");
+	CHECK(chdir("vfio") == 0);
+	opens_by("/proc/self/cwd/vfio");
+	snprintf(path, sizeof(path), "/proc/self/task/%d/cwd/vfio", (int)gettid());
+	opens_by(path);
+	CHECK(stat(path, &st) == 0 && S_ISCHR(st.st_mode));
 	CHECK(chdir("/") == 0);
 	close(node);
 	close(context);
