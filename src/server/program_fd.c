@@ -56,7 +56,7 @@ bool program_fd_roots_may_differ(void)
 	return atomic_load(&roots_differ);
 }
 
-/* Makes @name, of @len bytes, what the program calls it in another root, if it is in /dev or /sys. */
+/* @name, of @len bytes, becomes what the program calls it in another root, if in /dev or /sys. */
 static ssize_t name_in_root(const struct request *request, char *name, ssize_t len)
 {
 	char root[PATH_MAX];
