@@ -32,6 +32,7 @@
 #include "server/mapped.h"
 #include "server/opened.h"
 #include "server/program_fd.h"
+#include "server/strict.h"
 #include "server/trace_thread.h"
 #include "server/tracer.h"
 #include "trace/trace.h"
@@ -368,6 +369,9 @@ struct answer answer_call(struct request *request)
 		return answer_cut(request);
 	case SYS_fstat:
 		return answer_fstat(request, (int)args[0], args[1]);
+	case SYS_prctl:
+	case SYS_seccomp:
+		return strict_answer(request);
 	case SYS_execve:
 	case SYS_execveat:
 		if (!answer_exec(request, &answer))

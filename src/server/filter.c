@@ -260,6 +260,30 @@ static void filter_numbered(struct program *program, const struct numbered *call
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
+/* What sets seccomp's strict mode. */
+static void filter_strict(struct program *program)
+{
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 6));
+	load_argument(program, 0);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_SECCOMP, 0, 3));
+	load_argument(program, 1);
+	add(program,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SECCOMP_MODE_STRICT, 0, 1));
+	answer(program, SECCOMP_RET_USER_NOTIF);
+	answer(program, SECCOMP_RET_ALLOW);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 8));
+	load_argument(program, 0);
+	add(program,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SECCOMP_SET_MODE_STRICT, 0, 5));
+	/* With anything else it is EINVAL. */
+	load_argument(program, 1);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3));
+	load_argument(program, 2);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1));
+	answer(program, SECCOMP_RET_USER_NOTIF);
+	answer(program, SECCOMP_RET_ALLOW);
+}
+
 static void build(struct program *program)
 {
 	*program = (struct program){.len = 0};
@@ -284,6 +308,7 @@ static void build(struct program *program)
 		      sizeof(for_memory) / sizeof(for_memory[0]));
 	filter_advice(program, SYS_process_madvise, 3, dropping,
 		      sizeof(dropping) / sizeof(dropping[0]));
+	filter_strict(program);
 	filter_ioctl(program);
 	filter_mmap(program);
 	answer(program, SECCOMP_RET_ALLOW);
