@@ -347,8 +347,14 @@ static void *outlive_the_first(void *opens)
 {
 	const struct timespec time = {.tv_nsec = 50000000};
 
+	int fd, copy;
+
 	nanosleep(&time, NULL);
-	if (opens && open("/dev/iommu", O_RDWR) < 0)
+	if (!opens)
+		return NULL;
+	fd = open("/dev/iommu", O_RDWR);
+	copy = dup(fd);
+	if (fd < 0 || copy < 0 || new_ioas(copy) < 0)
 		_exit(1);
 	return NULL;
 }
