@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cost: nothing until the first thread leaves; then a listing of /proc/self/task from time to time. */
+/* Cost: nothing until the first thread leaves; then a listing of /proc/self/task now and then. */
 #include "preload/engine/last_thread.h"
 
 #include <fcntl.h>
