@@ -285,8 +285,12 @@ static int walk_run(struct walk *walk, bool follow)
 	int rc;
 
 	while ((part = next_component(&walk->next, &size))) {
-		if (is_dot(part, size))
+		if (is_dot(part, size)) {
+			/* Of an open file: "." alone. */
+			if (walk->shadow && walk_at_end(walk) && !walk_in_directory(walk))
+				return walk_stop(walk, part);
 			continue;
+		}
 		if (is_dot_dot(part, size)) {
 			if (!walk_in_directory(walk))
 				return walk_stop(walk, part);
@@ -407,8 +411,7 @@ static bool ends_as_directory(const char *path)
 {
 	size_t len = strlen(path);
 
-	return path[len - 1] == '/' || strcmp(path, ".") == 0 ||
-	       (len > 1 && strcmp(path + len - 2, "/.") == 0);
+	return path[len - 1] == '/' || (len > 1 && strcmp(path + len - 2, "/.") == 0);
 }
 
 /*
