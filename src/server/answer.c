@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -32,14 +33,28 @@
 #include "server/mapped.h"
 #include "server/opened.h"
 #include "server/program_fd.h"
+#include "server/strict.h"
 #include "server/trace_thread.h"
 #include "server/tracer.h"
 #include "trace/trace.h"
 
-/* Commands that the kernel carries out itself, whatever the file is. */
+/* Commands that the kernel carries out itself, whatever the file is: also of a socket. */
 static bool is_generic(unsigned int cmd)
 {
-	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO;
+	switch (cmd) {
+	case FIOCLEX:
+	case FIONCLEX:
+	case FIONBIO:
+	case FIGETBSZ:
+	case FIFREEZE:
+	case FITHAW:
+	case FICLONE:
+	case FICLONERANGE:
+	case FS_IOC_FIEMAP:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* FIOASYNC of @file, taken, with its argument at @addr: no emulated file sends SIGIO. */
@@ -119,7 +134,8 @@ static int find_mapping(const struct request *request, struct uiommufd_file *fil
 	struct stat st;
 	uint64_t len;
 
-	if (!args[1] || args[5] & PAGE_MASK)
+	if (!args[1] || args[5] & PAGE_MASK || args[3] & MAP_HUGETLB ||
+	    (args[3] & MAP_FIXED && args[0] & PAGE_MASK))
 		return -EINVAL;
 	if (check_align_up(args[1], PAGE_SIZE, &len))
 		return -ENOMEM;
@@ -280,8 +296,9 @@ struct answer answer_call(struct request *request)
 	case SYS_dup2:
 #endif
 	case SYS_dup3:
-	case SYS_fcntl:
 		return answer_dup(request);
+	case SYS_fcntl:
+		return answer_control(request);
 	case SYS_chroot:
 	case SYS_pivot_root:
 	case SYS_mount:
@@ -321,7 +338,20 @@ struct answer answer_call(struct request *request)
 	case SYS_getpeername:
 	case SYS_getsockopt:
 	case SYS_setsockopt:
+	case SYS_bind:
+	case SYS_connect:
+	case SYS_listen:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_sendto:
+	case SYS_recvfrom:
+	case SYS_sendmsg:
+	case SYS_recvmsg:
+	case SYS_sendmmsg:
+	case SYS_recvmmsg:
 		return answer_socket(request);
+	case SYS_readahead:
+		return answer_readahead(request);
 	case SYS_munmap:
 	case SYS_mremap:
 	case SYS_brk:
@@ -329,6 +359,8 @@ struct answer answer_call(struct request *request)
 	case SYS_shmdt:
 	case SYS_remap_file_pages:
 	case SYS_madvise:
+	case SYS_mlock:
+	case SYS_mlock2:
 		return answer_memory(request);
 	case SYS_process_madvise:
 		return answer_process_advice(request);
@@ -340,6 +372,9 @@ struct answer answer_call(struct request *request)
 		return answer_cut(request);
 	case SYS_fstat:
 		return answer_fstat(request, (int)args[0], args[1]);
+	case SYS_prctl:
+	case SYS_seccomp:
+		return strict_answer(request);
 	case SYS_execve:
 	case SYS_execveat:
 		if (!answer_exec(request, &answer))

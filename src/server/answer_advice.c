@@ -19,6 +19,7 @@
 #include "server/answer_memory.h"
 #include "server/mapped.h"
 #include "server/opened.h"
+#include "server/registers.h"
 #include "server/tracer.h"
 
 /* The call, for [@va, @end). */
@@ -27,7 +28,8 @@ struct advice {
 	uint64_t va, end;
 	int advice;
 	bool traced;
-	bool hole; /* one has been found, which makes the result -ENOMEM at the end */
+	bool hole;   /* one has been found, which makes the result -ENOMEM at the end */
+	int refused; /* the result of what is mapped at @end, registers; 0: there are none */
 };
 
 /* Its part in one mapping. */
@@ -129,12 +131,29 @@ static long by_mapping(struct advice *advice,
 	return rc;
 }
 
+/* Advice that drops nothing. */
+static long only_make(const struct maps_entry *entry, struct piece *piece)
+{
+	(void)entry;
+	return make(piece);
+}
+
+static bool drops(int advice)
+{
+	return advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE ||
+	       advice == MADV_DONTNEED_LOCKED || advice == MADV_GUARD_INSTALL;
+}
+
 /* On the tracer, or, if there is none, before the kernel makes the call. */
 static long work(void *arg)
 {
 	struct advice *advice = arg;
-	long rc = by_mapping(advice, advice->advice == MADV_REMOVE ? remove_pages : drop_pages);
+	long rc = by_mapping(advice, !drops(advice->advice)	     ? only_make
+				     : advice->advice == MADV_REMOVE ? remove_pages
+								     : drop_pages);
 
+	if (rc >= 0 && advice->refused)
+		return advice->refused;
 	return rc >= 0 && advice->hole && advice->traced ? -ENOMEM : rc;
 }
 
@@ -142,7 +161,21 @@ static struct answer answer_free(struct advice *advice)
 {
 	long rc = by_mapping(advice, free_pages);
 
+	if (rc >= 0 && advice->refused)
+		return answer_result(advice->refused);
 	return answer_result(rc >= 0 && advice->hole ? -ENOMEM : rc);
+}
+
+/* The advice goes up to registers in its range, if they refuse it. */
+static void end_at_registers(struct advice *advice)
+{
+	const int refused = registers_refuse_advice(advice->advice);
+	uint64_t from, to;
+
+	if (!refused || !registers_find(advice->request, advice->va, advice->end, &from, &to))
+		return;
+	advice->end = from;
+	advice->refused = refused;
 }
 
 struct answer answer_advice(struct request *request)
@@ -150,21 +183,28 @@ struct answer answer_advice(struct request *request)
 	const __u64 *args = request->call->data.args;
 	struct advice advice = {.request = request, .va = args[0], .advice = (int)args[2]};
 	uint64_t len, last;
+	bool pinned;
 
 	if (!is_aligned(args[0], PAGE_SIZE) || check_align_up(args[1], PAGE_SIZE, &len) || !len ||
 	    check_last(args[0], len, &last) || last == UINT64_MAX)
 		return answer_by_kernel();
 	advice.end = last + 1;
+	end_at_registers(&advice);
+	if (advice.end == advice.va)
+		return answer_result(advice.refused);
+	if (!drops(advice.advice) && !advice.refused)
+		return answer_by_kernel();
 	if (advice.advice == MADV_REMOVE) {
 		opened_drain();
 		mapped_sweep();
-		return displace_possible()
+		return displace_possible() || advice.refused
 			       ? answer_memory_traced(request, &advice.traced, work, &advice)
 			       : answer_by_kernel();
 	}
-	if (!answer_memory_is_pinned(request, args[0], len))
+	pinned = answer_memory_is_pinned(request, args[0], advice.end - advice.va);
+	if (!pinned && !advice.refused)
 		return answer_by_kernel();
-	return advice.advice == MADV_FREE
+	return pinned && advice.advice == MADV_FREE
 		       ? answer_free(&advice)
 		       : answer_memory_traced(request, &advice.traced, work, &advice);
 }

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
-#include <sys/epoll.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -20,6 +20,7 @@
 #include "server/answer_memory.h"
 #include "server/filter.h"
 #include "server/opened.h"
+#include "server/proc_file.h"
 #include "server/program_fd.h"
 
 enum {
@@ -171,14 +172,52 @@ static bool is_emulated(const struct request *request, uint64_t fd)
 	return !program_fd_stat(request, (int)fd, &st) && opened_has(&st);
 }
 
+/* What fcntl() of the program says of @fd with F_GETFL, without what the server adds; or -EBADF. */
+static long flags_of(const struct request *request, uint64_t fd)
+{
+	uint64_t flags;
+	char name[32];
+
+	snprintf(name, sizeof(name), "fdinfo/%d", (int)fd);
+	return proc_file_number(request->task, name, "\nflags:", 8, &flags) ? (long)flags : -EBADF;
+}
+
+/* Whether the program may read its @fd, or write it. */
+static bool may(const struct request *request, uint64_t fd, bool write)
+{
+	struct stat st;
+	long flags;
+
+	if (program_fd_stat(request, (int)fd, &st))
+		return false;
+	if (opened_has(&st))
+		return opened_may(&st, write);
+	flags = flags_of(request, fd);
+	return flags >= 0 && !(flags & O_PATH) &&
+	       ((flags & O_ACCMODE) == O_RDWR ||
+		(flags & O_ACCMODE) == (write ? O_WRONLY : O_RDONLY));
+}
+
 /* splice and sendfile: no emulated file has pages to move. */
 struct answer answer_splice(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
-	const uint64_t other = args[request->call->data.nr == SYS_splice ? 2 : 1];
+	const bool splices = request->call->data.nr == SYS_splice;
+	const uint64_t from = args[splices ? 0 : 1], to = args[splices ? 2 : 0];
 
-	return is_emulated(request, args[0]) || is_emulated(request, other) ? answer_result(-EINVAL)
-									    : answer_by_kernel();
+	if (!is_emulated(request, from) && !is_emulated(request, to))
+		return answer_by_kernel();
+	return answer_result(may(request, from, false) && may(request, to, true) ? -EINVAL
+										 : -EBADF);
+}
+
+/* Of a socket, too, it is EINVAL; but that is open for both. */
+struct answer answer_readahead(struct request *request)
+{
+	const uint64_t fd = request->call->data.args[0];
+
+	return is_emulated(request, fd) && !may(request, fd, false) ? answer_result(-EBADF)
+								    : answer_by_kernel();
 }
 
 /* Without an answer, the kernel would find that such a descriptor is a socket. */
@@ -196,7 +235,7 @@ struct answer answer_epoll(struct request *request)
 	struct node node;
 	bool takes;
 
-	file = args[1] == EPOLL_CTL_ADD ? program_fd_file(request, (int)args[2], &node) : NULL;
+	file = program_fd_file(request, (int)args[2], &node);
 	if (!file)
 		return answer_by_kernel();
 	takes = file->ops->readiness || (node.kind != NODE_NONE && !path_is_device(node));
@@ -259,8 +298,6 @@ struct answer answer_dup(struct request *request)
 	struct node node;
 	struct stat st;
 
-	if (request->call->data.nr == SYS_fcntl && args[1] != F_DUPFD && args[1] != F_DUPFD_CLOEXEC)
-		return answer_by_kernel();
 	if (program_fd_stat(request, (int)args[0], &st))
 		return answer_by_kernel();
 	file = opened_find(&st, &node);
@@ -269,4 +306,35 @@ struct answer answer_dup(struct request *request)
 	answer = dup_file(request, file, &st);
 	file_put(file);
 	return answer;
+}
+
+/*
+ * F_GETFL: the socket is open for both, has been opened without a name, and sends signals
+ * (O_ASYNC), which no emulated file does.
+ */
+static struct answer answer_flags(const struct request *request)
+{
+	const uint64_t fd = request->call->data.args[0];
+	struct stat st;
+	long flags;
+
+	if (program_fd_stat(request, (int)fd, &st) || !opened_has(&st))
+		return answer_by_kernel();
+	flags = flags_of(request, fd);
+	/* What closes on exec is the descriptor. */
+	return flags < 0 ? answer_by_kernel()
+			 : answer_result(opened_flags(&st, flags & ~O_CLOEXEC));
+}
+
+struct answer answer_control(struct request *request)
+{
+	switch (request->call->data.args[1]) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		return answer_dup(request);
+	case F_GETFL:
+		return answer_flags(request);
+	default:
+		return answer_by_kernel();
+	}
 }

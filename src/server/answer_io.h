@@ -11,6 +11,9 @@ struct answer answer_seek(struct request *request);
 /* fsync, fdatasync and ftruncate. */
 struct answer answer_contents(struct request *request);
 struct answer answer_dup(struct request *request);
+/* fcntl */
+struct answer answer_control(struct request *request);
+struct answer answer_readahead(struct request *request);
 struct answer answer_splice(struct request *request);
 struct answer answer_epoll(struct request *request);
 struct answer answer_socket(struct request *request);

@@ -22,6 +22,7 @@
 #include "server/filter.h"
 #include "server/mapped.h"
 #include "server/opened.h"
+#include "server/registers.h"
 #include "server/traced_call.h"
 #include "server/tracer.h"
 
@@ -240,9 +241,14 @@ static struct answer answer_mremap(struct request *request)
 	const __u64 *args = request->call->data.args;
 	uint64_t len, tail = tail_of(args, &len);
 	struct taking taking;
+	int refused;
 
-	if (!displace_mremap_is_valid(args[0], args[1], args[2], args[3], args[4]) ||
-	    !(moves_pinned(request) || (len && answer_memory_is_pinned(request, tail, len)) ||
+	if (!displace_mremap_is_valid(args[0], args[1], args[2], args[3], args[4]))
+		return answer_by_kernel();
+	refused = registers_refuse_mremap(request);
+	if (refused)
+		return answer_result(refused);
+	if (!(moves_pinned(request) || (len && answer_memory_is_pinned(request, tail, len)) ||
 	      (args[3] & MREMAP_FIXED && answer_memory_is_pinned(request, args[4], args[2]))))
 		return answer_by_kernel();
 	if (is_hole(request, args[0]))
@@ -309,6 +315,9 @@ struct answer answer_memory(struct request *request)
 			       : answer_by_kernel();
 	case SYS_mremap:
 		return answer_mremap(request);
+	case SYS_mlock:
+	case SYS_mlock2:
+		return registers_answer_mlock(request);
 	case SYS_brk:
 		return answer_brk(request);
 	case SYS_shmat:
@@ -329,13 +338,17 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call)
 	switch (call->data.nr) {
 	case SYS_mmap:
 		return call->data.args[3] & MAP_ANONYMOUS && !displace_possible();
-	case SYS_munmap:
+	case SYS_mlock:
+	case SYS_mlock2:
+		return !mapped_any();
 	case SYS_mremap:
+	case SYS_madvise:
+		return !displace_possible() && !mapped_any();
+	case SYS_munmap:
 	case SYS_brk:
 	case SYS_shmat:
 	case SYS_shmdt:
 	case SYS_remap_file_pages:
-	case SYS_madvise:
 	case SYS_process_madvise:
 	case SYS_fallocate:
 		return !displace_possible();

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/openat2.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,15 +51,10 @@ static void join(const char *from, char text[PATH_MAX])
 	text[len] = '/';
 }
 
-/*
- * Whether a program has changed its root, or what is mounted: from then on each path of any program
- * is looked at.
- */
-static atomic_bool roots_differ;
-
+/* From then on each path of any program is looked at. */
 struct answer answer_root(void)
 {
-	atomic_store(&roots_differ, true);
+	program_fd_roots_differ();
 	return answer_by_kernel();
 }
 
@@ -69,7 +63,7 @@ static bool has_other_root(const struct request *request)
 {
 	char root[2];
 
-	return atomic_load(&roots_differ) &&
+	return program_fd_roots_may_differ() &&
 	       (readlinkat(request->client->proc, "root", root, sizeof(root)) != 1 ||
 		root[0] != '/');
 }
@@ -85,7 +79,7 @@ static bool is_of_machine(const struct request *request, int dirfd, const char *
 	struct stat theirs, ours;
 	char link[32] = "cwd";
 
-	if (!atomic_load(&roots_differ))
+	if (!program_fd_roots_may_differ())
 		return false;
 	if (union_strip(name))
 		return true;
@@ -106,23 +100,36 @@ static bool is_elsewhere(const struct request *request, const char *name)
 	const bool in_sysfs = path_is_within(name, "/sys");
 	struct stat theirs, ours;
 
-	if (!atomic_load(&roots_differ) || stat(in_sysfs ? "/sys" : "/dev", &ours))
+	if (!program_fd_roots_may_differ() || stat(in_sysfs ? "/sys" : "/dev", &ours))
 		return false;
 	if (fstatat(request->client->proc, in_sysfs ? "root/sys" : "root/dev", &theirs, 0))
 		return errno == ENOENT;
 	return !is_same(&theirs, &ours);
 }
 
+/*
+ * Whether the absolute @text leads, in the other root of the program, to where that has the
+ * machine's /dev or /sys mounted.
+ */
+static bool is_mounted_there(const struct request *request, const char *text)
+{
+	const char *name = text + strspn(text, "/") - 1;
+
+	return (path_is_within(name, "/dev") || path_is_within(name, "/sys")) &&
+	       !is_elsewhere(request, name);
+}
+
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path)
 {
 	char text[PATH_MAX], from[PATH_MAX] = "";
-	bool inside;
+	bool inside, elsewhere;
 	int len;
 
 	opened_settle_writes(SETTLE_MS);
 	len = program_memory_read_string(request, text, addr, sizeof(text));
-	if (len <= 0 || (text[0] == '/' && has_other_root(request)))
+	elsewhere = len > 0 && text[0] == '/' && has_other_root(request);
+	if (len <= 0 || (elsewhere && !is_mounted_there(request, text)))
 		return false;
 	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
 		return false;
@@ -136,6 +143,9 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 	proc_link_name_process(request, text);
 	union_walk(path, from, text, follow);
 	if (path->kind != UNION_FOREIGN && !inside && is_elsewhere(request, path->name))
+		return false;
+	/* What it has led out to, the server would look for in its own root. */
+	if (path->kind == UNION_REAL && elsewhere)
 		return false;
 	if (path->kind == UNION_REAL)
 		proc_link_name_process(request, path->name);
@@ -375,7 +385,8 @@ static long open_there(void *arg)
 /*
  * Opens @at, which (@dirfd, @path) names, as a path only (O_PATH). Only the kernel can give such a
  * descriptor, and of a link there is no other: it is asked for the last name, in the directory of
- * the shadow root. False: that is not what the file is called.
+ * the shadow root. False: that is not what the file is called, or it is a directory, of which one
+ * for reading does as well.
  */
 static bool open_path(struct request *request, int dirfd, uint64_t path, int flags,
 		      struct union_path *at, struct answer *answer)
@@ -396,7 +407,7 @@ static bool open_path(struct request *request, int dirfd, uint64_t path, int fla
 	if (last == text && program_fd_name(request, dirfd, from) == name - at->shadow &&
 	    memcmp(from, at->shadow, (size_t)(name - at->shadow)) == 0)
 		return true;
-	if (lstat(at->shadow, &st) || !S_ISLNK(st.st_mode))
+	if (lstat(at->shadow, &st) || S_ISDIR(st.st_mode))
 		return false;
 	*name = '\0';
 	opening.directory = open(at->shadow, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -405,6 +416,16 @@ static bool open_path(struct request *request, int dirfd, uint64_t path, int fla
 	*answer = (struct answer){.kind = ANSWER_GIVEN};
 	return opening.directory >= 0 &&
 	       tracer_stop_for(request, &opening.directory, open_there, &opening);
+}
+
+/*
+ * Flags of which the kernel decides together, before it looks at the path: O_CREAT and O_DIRECTORY
+ * have meant different things. What it says of an empty path tells whether they would do.
+ */
+static bool has_impossible_flags(int flags)
+{
+	return flags & O_DIRECTORY && flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) &&
+	       sys_call(SYS_openat, AT_FDCWD, (long)"", flags, 0, 0, 0) == -EINVAL;
 }
 
 struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags)
@@ -422,6 +443,8 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 			       : answer_by_kernel();
 	switch (at.kind) {
 	case UNION_EMULATED:
+		if (has_impossible_flags(flags))
+			return answer_result(-EINVAL);
 		if (flags & O_PATH && open_path(request, dirfd, path, flags, &at, &answer))
 			return answer;
 		return open_emulated(request, &at, flags);

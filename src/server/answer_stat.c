@@ -211,7 +211,9 @@ struct answer answer_statx(struct request *request)
 	name = answer_path_name(&at, &answer);
 	if (!name)
 		return answer;
-	if (statx(AT_FDCWD, name, flags & ~AT_EMPTY_PATH, (unsigned int)args[3], &stx))
+	/* As of sysfs and devtmpfs; tmpfs may leave times out that are not asked for. */
+	if (statx(AT_FDCWD, name, flags & ~AT_EMPTY_PATH, (unsigned int)args[3] | STATX_BASIC_STATS,
+		  &stx))
 		return answer_result(-errno);
 	node = at.node;
 	if (path_device_number(node, &device_major, &device_minor)) {

@@ -7,10 +7,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/syscall.h>
 
+#include "base/caller.h"
 #include "server/answer_path.h"
 #include "server/union_path.h"
+
+/* Why @request, a change of an attribute, fails for @node: a user's are not of devices. */
+static int refused(struct request *request, struct node node)
+{
+	static const char of_user[] = "user.";
+	char start[sizeof(of_user)] = "";
+
+	if (caller_read(&request->client->caller, start, request->call->data.args[1],
+			sizeof(of_user) - 1))
+		return -EFAULT;
+	return path_is_device(node) && !strcmp(start, of_user) ? -EPERM : -EOPNOTSUPP;
+}
 
 struct answer answer_xattr(struct request *request)
 {
@@ -27,6 +41,6 @@ struct answer answer_xattr(struct request *request)
 	if (at.kind == UNION_MISSING)
 		return answer_result(at.error);
 	if (changes)
-		return answer_result(-EOPNOTSUPP);
+		return answer_result(refused(request, at.node));
 	return answer_result(lists ? 0 : -ENODATA);
 }

@@ -98,7 +98,8 @@ static int open_shared(const struct maps_entry *entry, void *arg)
 	return shared_file_open(client->proc, entry);
 }
 
-static int client_create(pid_t pid, struct client **out)
+/* Of the process @pid, whose memory is reached by @task: its first thread may have left. */
+static int client_create(pid_t pid, int task, struct client **out)
 {
 	struct client *client = alloc_zeroed(sizeof(*client));
 	uint64_t uid = 0;
@@ -112,11 +113,11 @@ static int client_create(pid_t pid, struct client **out)
 	rc = client->pidfd < 0 || client->proc < 0 ? -ESRCH : 0;
 	if (rc)
 		goto out_put;
-	list = openat(client->proc, "maps", O_RDONLY | O_CLOEXEC);
+	list = openat(task, "maps", O_RDONLY | O_CLOEXEC);
 	rc = list < 0 ? -errno : 0;
 	if (rc)
 		goto out_put;
-	memory = openat(client->proc, "mem", O_RDWR | O_CLOEXEC);
+	memory = openat(task, "mem", O_RDWR | O_CLOEXEC);
 	rc = memory < 0 ? -errno
 			: process_memory_create(memory, list, open_shared, client, &client->memory);
 	if (memory < 0)
@@ -186,11 +187,14 @@ static void put_all(struct client *gone)
 	}
 }
 
-/* The client of the process @pid, with a reference; it is created if there is none. */
-static int find_client(pid_t pid, struct client **out)
+/*
+ * The client of the process @pid, which has the thread with the directory @task, with a reference;
+ * it is created if there is none.
+ */
+static int find_client(pid_t pid, int task, struct client **out)
 {
 	struct client *gone = NULL, *client, *fresh = NULL;
-	int rc = client_create(pid, &fresh);
+	int rc = client_create(pid, task, &fresh);
 
 	if (rc)
 		return rc;
@@ -288,7 +292,7 @@ int client_begin(struct request *request)
 	if (request->task < 0)
 		return request->task;
 	rc = proc_file_number(request->task, "status", "\nTgid:", 10, &pid)
-		     ? find_client((pid_t)pid, &request->client)
+		     ? find_client((pid_t)pid, request->task, &request->client)
 		     : -ENOENT;
 	if (rc) {
 		close(request->task);

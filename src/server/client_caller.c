@@ -77,6 +77,26 @@ static int op_resolve(struct uiommufd_caller *caller, uint64_t va, uint64_t len,
 	return process_memory_resolve(client_of(caller)->memory, va, len, bus, run);
 }
 
+/*
+ * The descriptor @fd of the thread that calls, since Linux 6.9: the first one of its process, which
+ * a pidfd means else, may have left.
+ */
+static int dup_of_thread(struct uiommufd_caller *caller, int fd)
+{
+	const unsigned int of_thread = O_EXCL; /* PIDFD_THREAD, which older headers lack */
+	const struct request *request = request_of(caller);
+	int pidfd = request ? (int)syscall(SYS_pidfd_open, request->call->pid, of_thread) : -1;
+	int got, error;
+
+	if (pidfd < 0)
+		return -1;
+	got = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	error = errno;
+	close(pidfd);
+	errno = error;
+	return got;
+}
+
 static int op_dup_fd(struct uiommufd_caller *caller, int fd)
 {
 	int got = fd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, client_of(caller)->pidfd, fd, 0);
@@ -84,6 +104,8 @@ static int op_dup_fd(struct uiommufd_caller *caller, int fd)
 
 	if (fd < 0)
 		return -EBADF;
+	if (got < 0 && (errno == EBADF || errno == ESRCH))
+		got = dup_of_thread(caller, fd);
 	if (got < 0)
 		return errno == EMFILE || errno == ENFILE ? -EMFILE : -EBADF;
 	flags = fcntl(got, F_GETFL);

@@ -35,7 +35,7 @@
 #endif
 
 enum {
-	MAX_FILTER = 512,
+	MAX_FILTER = 640,
 };
 
 /* Calls that always wait. */
@@ -123,6 +123,9 @@ static const unsigned short always[] = {
 	SYS_shmdt,
 	SYS_ftruncate,
 	SYS_remap_file_pages,
+	/* Registers are left out of these. */
+	SYS_mlock,
+	SYS_mlock2,
 };
 
 /* Calls that wait if an argument has one of these bits. */
@@ -136,21 +139,31 @@ static const struct masked {
 		 FALLOC_FL_INSERT_RANGE},
 };
 
-/* The advice by which pages are dropped. */
+/* The advice by which pages are dropped; and what is for memory only, and refused for registers. */
 static const unsigned short dropping[] = {
 	MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTNEED_LOCKED, MADV_GUARD_INSTALL,
+};
+static const unsigned short for_memory[] = {
+	MADV_DONTNEED,	     MADV_FREE,	  MADV_REMOVE,	MADV_DONTNEED_LOCKED,
+	MADV_GUARD_INSTALL,  MADV_COLD,	  MADV_PAGEOUT, MADV_POPULATE_READ,
+	MADV_POPULATE_WRITE, MADV_DOFORK, MADV_DODUMP,
 };
 
 /* Calls that wait if an argument is a descriptor of FILTER_FIRST_FD to FILTER_LAST_FD. */
 static const struct numbered {
 	unsigned short number, arguments[2]; /* twice the same: there is one */
 } numbered[] = {
-	{SYS_read, {0, 0}},	   {SYS_write, {0, 0}},	     {SYS_readv, {0, 0}},
-	{SYS_writev, {0, 0}},	   {SYS_dup, {0, 0}},	     {SYS_dup3, {0, 0}},
-	{SYS_fcntl, {0, 0}},	   {SYS_splice, {0, 2}},     {SYS_sendfile, {0, 1}},
-	{SYS_epoll_ctl, {2, 2}},   {SYS_shutdown, {0, 0}},   {SYS_getsockname, {0, 0}},
-	{SYS_getpeername, {0, 0}}, {SYS_getsockopt, {0, 0}}, {SYS_setsockopt, {0, 0}},
-	{SYS_lseek, {0, 0}},	   {SYS_fsync, {0, 0}},	     {SYS_fdatasync, {0, 0}},
+	/* Frequent ones first. */
+	{SYS_read, {0, 0}},	   {SYS_write, {0, 0}},	      {SYS_recvmsg, {0, 0}},
+	{SYS_sendmsg, {0, 0}},	   {SYS_recvfrom, {0, 0}},    {SYS_sendto, {0, 0}},
+	{SYS_readv, {0, 0}},	   {SYS_writev, {0, 0}},      {SYS_dup, {0, 0}},
+	{SYS_dup3, {0, 0}},	   {SYS_fcntl, {0, 0}},	      {SYS_splice, {0, 2}},
+	{SYS_sendfile, {0, 1}},	   {SYS_epoll_ctl, {2, 2}},   {SYS_shutdown, {0, 0}},
+	{SYS_getsockname, {0, 0}}, {SYS_getpeername, {0, 0}}, {SYS_getsockopt, {0, 0}},
+	{SYS_setsockopt, {0, 0}},  {SYS_lseek, {0, 0}},	      {SYS_fsync, {0, 0}},
+	{SYS_fdatasync, {0, 0}},   {SYS_bind, {0, 0}},	      {SYS_connect, {0, 0}},
+	{SYS_listen, {0, 0}},	   {SYS_accept, {0, 0}},      {SYS_accept4, {0, 0}},
+	{SYS_sendmmsg, {0, 0}},	   {SYS_recvmmsg, {0, 0}},    {SYS_readahead, {0, 0}},
 #ifdef SYS_dup2
 	{SYS_dup2, {0, 0}},
 #endif
@@ -227,16 +240,15 @@ static void filter_masked(struct program *program, const struct masked *call)
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
-/* madvise and process_madvise: by the advice, argument @index. */
-static void filter_advice(struct program *program, unsigned int number, unsigned int index)
+/* madvise and process_madvise: by the advice, argument @index, if it is one of @count in @list. */
+static void filter_advice(struct program *program, unsigned int number, unsigned int index,
+			  const unsigned short *list, unsigned char count)
 {
-	const unsigned char count = sizeof(dropping) / sizeof(dropping[0]);
-
 	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0,
 						  (unsigned char)(count + 3)));
 	load_argument(program, index);
 	for (unsigned char i = 0; i < count; i++)
-		add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, dropping[i],
+		add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, list[i],
 							  (unsigned char)(count - i), 0));
 	answer(program, SECCOMP_RET_ALLOW);
 	answer(program, SECCOMP_RET_USER_NOTIF);
@@ -253,6 +265,30 @@ static void filter_numbered(struct program *program, const struct numbered *call
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
+/* What sets seccomp's strict mode. */
+static void filter_strict(struct program *program)
+{
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 6));
+	load_argument(program, 0);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_SECCOMP, 0, 3));
+	load_argument(program, 1);
+	add(program,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SECCOMP_MODE_STRICT, 0, 1));
+	answer(program, SECCOMP_RET_USER_NOTIF);
+	answer(program, SECCOMP_RET_ALLOW);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 8));
+	load_argument(program, 0);
+	add(program,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SECCOMP_SET_MODE_STRICT, 0, 5));
+	/* With anything else it is EINVAL. */
+	load_argument(program, 1);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3));
+	load_argument(program, 2);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1));
+	answer(program, SECCOMP_RET_USER_NOTIF);
+	answer(program, SECCOMP_RET_ALLOW);
+}
+
 static void build(struct program *program)
 {
 	*program = (struct program){.len = 0};
@@ -264,19 +300,23 @@ static void build(struct program *program)
 #endif
 	add(program, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						  offsetof(struct seccomp_data, nr)));
+	/* Those that mostly pass come first: the kernel knows only of the others that they do. */
+	for (size_t i = 0; i < sizeof(numbered) / sizeof(numbered[0]); i++)
+		filter_numbered(program, &numbered[i]);
+	for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
+		filter_masked(program, &masked[i]);
+	filter_advice(program, SYS_madvise, 2, for_memory,
+		      sizeof(for_memory) / sizeof(for_memory[0]));
+	filter_advice(program, SYS_process_madvise, 3, dropping,
+		      sizeof(dropping) / sizeof(dropping[0]));
+	filter_strict(program);
+	filter_ioctl(program);
+	filter_mmap(program);
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
 		add(program,
 		    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, always[i], 0, 1));
 		answer(program, SECCOMP_RET_USER_NOTIF);
 	}
-	for (size_t i = 0; i < sizeof(numbered) / sizeof(numbered[0]); i++)
-		filter_numbered(program, &numbered[i]);
-	for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
-		filter_masked(program, &masked[i]);
-	filter_advice(program, SYS_madvise, 2);
-	filter_advice(program, SYS_process_madvise, 3);
-	filter_ioctl(program);
-	filter_mmap(program);
 	answer(program, SECCOMP_RET_ALLOW);
 }
 

@@ -104,10 +104,35 @@ int mapped_make(struct uiommufd_file *file, const struct file_mapping *map, bool
 	file_get(file);
 	lock_acquire(&table.lock);
 	mapped->next = table.first;
-	table.first = mapped;
+	__atomic_store_n(&table.first, mapped, __ATOMIC_RELAXED);
 	lock_release(&table.lock);
 	*offset = map->offset;
 	return 0;
+}
+
+static const struct mapped *find(uint64_t dev, uint64_t inode) REQUIRES(table.lock)
+{
+	const struct mapped *mapped = table.first;
+
+	lock_assert_held(&table.lock);
+	while (mapped && (mapped->inode != inode || mapped->dev != dev || !mapped->map.trap))
+		mapped = mapped->next;
+	return mapped;
+}
+
+bool mapped_traps(uint64_t dev, uint64_t inode)
+{
+	bool traps;
+
+	lock_acquire(&table.lock);
+	traps = find(dev, inode);
+	lock_release(&table.lock);
+	return traps;
+}
+
+bool mapped_any(void)
+{
+	return __atomic_load_n(&table.first, __ATOMIC_RELAXED);
 }
 
 bool mapped_find(uint64_t dev, uint64_t inode, const struct file_trap_ops **ops, void **cookie,
@@ -116,9 +141,7 @@ bool mapped_find(uint64_t dev, uint64_t inode, const struct file_trap_ops **ops,
 	const struct mapped *mapped;
 
 	lock_acquire(&table.lock);
-	mapped = table.first;
-	while (mapped && (mapped->inode != inode || mapped->dev != dev || !mapped->map.trap))
-		mapped = mapped->next;
+	mapped = find(dev, inode);
 	if (mapped) {
 		*ops = mapped->map.trap;
 		*cookie = mapped->map.cookie;

@@ -32,6 +32,10 @@ int mapped_make(struct uiommufd_file *file, const struct file_mapping *map, bool
 bool mapped_find(uint64_t dev, uint64_t inode, const struct file_trap_ops **ops, void **cookie,
 		 struct uiommufd_file **file);
 
+/* Whether the mapping of file @inode on @dev is of registers, as above; and whether any may be. */
+bool mapped_traps(uint64_t dev, uint64_t inode);
+bool mapped_any(void);
+
 /* Ends what no program has mapped any more. */
 void mapped_sweep(void);
 

@@ -393,6 +393,42 @@ bool opened_may(const struct stat *st, bool write)
 	return may;
 }
 
+/* The kernel's O_LARGEFILE, which is 0 for programs. */
+static long large_file(void)
+{
+	static atomic_long flag = -1;
+	long found = atomic_load_explicit(&flag, memory_order_relaxed);
+	int fd;
+
+	if (found >= 0)
+		return found;
+	fd = open("/", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	found = fcntl(fd, F_GETFL) & ~(O_ACCMODE | O_DIRECTORY);
+	close(fd);
+	atomic_store_explicit(&flag, found, memory_order_relaxed);
+	return found;
+}
+
+long opened_flags(const struct stat *st, long flags)
+{
+	const struct opened *opened;
+	struct node node = {.kind = NODE_NONE};
+	int access = O_RDWR;
+
+	lock_acquire(&table.lock);
+	opened = find(st->st_ino);
+	if (opened) {
+		access = opened->access;
+		node = opened->node;
+	}
+	lock_release(&table.lock);
+	if (node.kind != NODE_NONE)
+		flags |= large_file();
+	return (flags & ~(O_ACCMODE | O_ASYNC)) | access;
+}
+
 bool opened_has_writer(const struct stat *st)
 {
 	const struct opened *opened;

@@ -42,6 +42,9 @@ bool opened_is_shown_as(const struct stat *st, struct stat *shown);
 /* The description @st is open for @access, of O_ACCMODE: for both, if nothing else is said. */
 void opened_set_access(const struct stat *st, int access);
 
+/* The flags (F_GETFL) of the file of description @st, whose socket has @flags. */
+long opened_flags(const struct stat *st, long flags);
+
 /* Whether it is open for reading, or for writing; true of what is none. */
 bool opened_may(const struct stat *st, bool write);
 

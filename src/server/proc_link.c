@@ -41,19 +41,40 @@ int proc_link_number(const char **text)
 	return number;
 }
 
-/* What follows /proc/PID/ in @path, and *@pid; NULL: it does not begin so. */
+/* What follows task/TID/ in @text, which is below /proc/@pid, and *@tid; NULL: it is no such. */
+static const char *behind_thread(const char *text, pid_t pid, pid_t *tid)
+{
+	char name[48];
+
+	text = behind(text, "task/");
+	*tid = text ? proc_link_number(&text) : -1;
+	if (*tid <= 0 || *text != '/')
+		return NULL;
+	snprintf(name, sizeof(name), "/proc/%d/task/%d", pid, *tid);
+	return access(name, F_OK) ? NULL : text + 1;
+}
+
+/* What follows /proc/PID/ or /proc/PID/task/TID/ in @path, and *@pid; NULL: it is no such path. */
 static const char *behind_process(const char *path, pid_t self, pid_t *pid)
 {
-	const char *text = behind(path, "/proc/self/");
+	const char *text = behind(path, "/proc/self/"), *of_thread;
+	pid_t tid;
 
 	*pid = self;
 	if (!text)
 		text = behind(path, "/proc/thread-self/");
-	if (text)
+	if (!text) {
+		text = behind(path, "/proc/");
+		*pid = text ? proc_link_number(&text) : -1;
+		if (*pid <= 0 || *text != '/')
+			return NULL;
+		text++;
+	}
+	of_thread = behind_thread(text, *pid, &tid);
+	if (!of_thread)
 		return text;
-	text = behind(path, "/proc/");
-	*pid = text ? proc_link_number(&text) : -1;
-	return *pid > 0 && *text == '/' ? text + 1 : NULL;
+	*pid = tid;
+	return of_thread;
 }
 
 void proc_link_name_process(const struct request *request, char path[PATH_MAX])

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -43,6 +44,34 @@ int program_fd_stat(const struct request *request, int fd, struct stat *st)
 	return -EBADF;
 }
 
+static atomic_bool roots_differ;
+
+void program_fd_roots_differ(void)
+{
+	atomic_store(&roots_differ, true);
+}
+
+bool program_fd_roots_may_differ(void)
+{
+	return atomic_load(&roots_differ);
+}
+
+/* @name, of @len bytes, becomes what the program calls it in another root, if in /dev or /sys. */
+static ssize_t name_in_root(const struct request *request, char *name, ssize_t len)
+{
+	char root[PATH_MAX];
+	ssize_t root_len;
+
+	if (!atomic_load(&roots_differ))
+		return len;
+	root_len = readlinkat(request->task, "root", root, sizeof(root));
+	if (root_len <= 1 || root_len >= len || memcmp(name, root, (size_t)root_len) != 0 ||
+	    !(path_is_within(name + root_len, "/dev") || path_is_within(name + root_len, "/sys")))
+		return len;
+	memmove(name, name + root_len, (size_t)(len - root_len) + 1);
+	return len - root_len;
+}
+
 int program_fd_name(const struct request *request, int fd, char name[PATH_MAX])
 {
 	char link[32] = "cwd";
@@ -54,7 +83,7 @@ int program_fd_name(const struct request *request, int fd, char name[PATH_MAX])
 	if (len < 0)
 		return errno == ENOENT ? -EBADF : -errno;
 	name[len] = '\0';
-	return (int)len;
+	return (int)name_in_root(request, name, len);
 }
 
 struct uiommufd_file *program_fd_file(const struct request *request, int fd, struct node *node)

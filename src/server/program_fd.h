@@ -13,8 +13,16 @@
 /* What the program's descriptor @fd is open on. 0, or -EBADF. */
 int program_fd_stat(const struct request *request, int fd, struct stat *st);
 
-/* The kernel's name of it; AT_FDCWD: of the current directory. Its length, or a negative errno. */
+/*
+ * The kernel's name of it; AT_FDCWD: of the current directory. Its length, or a negative errno. In
+ * another root it is what the program calls it, if that begins with /dev or /sys; whether the
+ * machine's are mounted there is to be looked at.
+ */
 int program_fd_name(const struct request *request, int fd, char name[PATH_MAX]);
+
+/* A program changes its root, or what is mounted: from then on roots may differ. */
+void program_fd_roots_differ(void);
+bool program_fd_roots_may_differ(void);
 
 /* The emulated file behind it, with a reference, and its node; NULL: it is none. */
 struct uiommufd_file *program_fd_file(const struct request *request, int fd, struct node *node);

@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
-#include "base/fail.h"
+#include "base/alloc.h"
 #include "base/own_call.h"
 #include "base/sys.h"
 #include "vfio/device_thread.h"
@@ -14,6 +15,35 @@ enum {
 	STACK_SIZE = 256 * 1024,
 	LARGEST_STACK = 64 * STACK_SIZE,
 };
+
+/* What a new thread is to do. */
+struct beginning {
+	void *(*run)(void *arg);
+	void *arg;
+};
+
+static atomic_uint count;
+
+unsigned int thread_count(void)
+{
+	return atomic_load(&count);
+}
+
+void thread_fork_child(void)
+{
+	atomic_store(&count, 0);
+}
+
+static void *begin(void *data)
+{
+	const struct beginning beginning = *(struct beginning *)data;
+	void *result;
+
+	alloc_free(data);
+	result = beginning.run(beginning.arg);
+	atomic_fetch_sub(&count, 1);
+	return result;
+}
 
 /* The stack has the thread-local variables of all libraries in it: 256 KiB may not be enough. */
 static int create(pthread_t *thread, pthread_attr_t *attr, void *(*run)(void *arg), void *arg)
@@ -54,11 +84,15 @@ static int create_apart(pthread_t *thread, void *(*run)(void *arg), void *arg)
 
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
+	struct beginning *beginning;
 	sigset_t block, old;
 	int rc;
 
-	if (fail_inject())
+	beginning = alloc_zeroed(sizeof(*beginning));
+	if (!beginning)
 		return -ENOMEM;
+	*beginning = (struct beginning){.run = run, .arg = arg};
+	atomic_fetch_add(&count, 1);
 	sigfillset(&block);
 	sigdelset(&block, SIGSEGV);
 	sigdelset(&block, SIGBUS);
@@ -70,9 +104,13 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	sys_sigmask(SIG_SETMASK, &block, &old);
 	/* The attributes, too, are allocated, and a thread's first allocation maps an arena. */
 	own_begin();
-	rc = create_apart(thread, run, arg);
+	rc = create_apart(thread, begin, beginning);
 	own_end();
 	sys_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc) {
+		atomic_fetch_sub(&count, 1);
+		alloc_free(beginning);
+	}
 	return rc;
 }
 

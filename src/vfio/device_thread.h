@@ -13,6 +13,10 @@
  */
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
+/* How many there are. In the child of a fork there are none. */
+unsigned int thread_count(void);
+void thread_fork_child(void);
+
 /* The same for a thread that nobody waits for. */
 int thread_start_detached(void *(*run)(void *arg), void *arg);
 

@@ -186,6 +186,8 @@ static void a_mapping_does_not_grow(void)
 
 	CHECK(mremap(whole, PAGE, 2 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT);
 	CHECK(mremap(whole, 0, PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT);
+	CHECK(mremap(whole, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP) == MAP_FAILED &&
+	      errno == EINVAL);
 	CHECK(*(volatile uint32_t *)whole == IDENTIFICATION);
 	munmap(whole, PAGE);
 }
@@ -203,6 +205,7 @@ static void registers_take_no_advice_for_memory(void)
 	area[0] = 1;
 	CHECK(madvise(area, 2 * PAGE, MADV_DONTNEED) < 0 && errno == EINVAL);
 	CHECK(area[0] == 0); /* what is below the registers is done */
+	CHECK(madvise((void *)(uintptr_t)bar, PAGE, MADV_REMOVE) < 0 && errno == ENODEV);
 	CHECK(madvise(area + PAGE, PAGE, MADV_DONTFORK) == 0);
 	CHECK(madvise(area + PAGE, PAGE, MADV_DONTDUMP) == 0);
 	CHECK(*(volatile uint32_t *)(area + PAGE) == IDENTIFICATION);

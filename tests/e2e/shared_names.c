@@ -3,8 +3,10 @@
 #include <dirent.h>
 #include <grp.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -442,6 +444,49 @@ static int find_in_another_root(void)
 	return new_ioas(fd) >= 0 && faccessat(dev, "iommu", F_OK, 0) == 0 ? 0 : 4;
 }
 
+static bool lists(const char *path, const char *name)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	bool found = false;
+
+	while (dir && (entry = readdir(dir)))
+		found |= strcmp(entry->d_name, name) == 0;
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* The same with the system's own /dev and /sys in that root, as container tools mount them. */
+static int find_in_root_with_devices(void)
+{
+	char dev[64], sys[64];
+	struct stat st;
+	int fd;
+
+	snprintf(dev, sizeof(dev), "%s/dev", directory);
+	snprintf(sys, sizeof(sys), "%s/sys", directory);
+	if (unshare(CLONE_NEWNS) || mount("", "/", "", MS_REC | MS_PRIVATE, NULL) ||
+	    mount("root", directory, "tmpfs", 0, NULL) || mkdir(dev, 0755) || mkdir(sys, 0755) ||
+	    mount("/dev", dev, "", MS_BIND | MS_REC, NULL) ||
+	    mount("/sys", sys, "", MS_BIND | MS_REC, NULL))
+		return 0; /* it is not permitted */
+	if (chroot(directory) || chdir("/"))
+		return 1;
+	fd = open("//dev/iommu", O_RDWR);
+	if (fd < 0 || new_ioas(fd) < 0 || access("/dev/vfio/vfio", R_OK | W_OK))
+		return 2;
+	if (stat("/dev/vfio/../iommu", &st) || !S_ISCHR(st.st_mode) || access(DEVICE, F_OK))
+		return 3;
+	if (access("/proc", F_OK) == 0 || access("/dev/../proc", F_OK) == 0 ||
+	    access("/dev/vfio/../../proc", F_OK) == 0)
+		return 4;
+	if (chdir("/dev") || access("iommu", F_OK) || access("../dev/iommu", F_OK) ||
+	    access("../proc", F_OK) == 0 || !lists(".", "iommu") || !lists("/dev", "null"))
+		return 5;
+	return access("/dev/nothing", F_OK) == 0;
+}
+
 /* As root only: in a child, @find returns 0, or at which step it fails. */
 static void check_in_child(int (*find)(void))
 {
@@ -462,6 +507,7 @@ static void check_in_child(int (*find)(void))
 static void a_program_in_another_root_finds_that_one(void)
 {
 	check_in_child(find_in_another_root);
+	check_in_child(find_in_root_with_devices);
 	/* Others are where they were. */
 	CHECK(opens("/dev/iommu", O_RDWR));
 }

@@ -3,10 +3,15 @@
  * Signals on a machine that is shared (uiommufd run --shared): one that comes before the server has
  * taken a call ends it with EINTR in the kernel, unless a tracer sees it. Needs one device, edu.
  */
+#include <fcntl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "../lib/page.h"
 #include "check.h"
@@ -97,11 +102,46 @@ static void a_program_that_takes_pinned_memory_away_can_be_stopped(void)
 	tear_down();
 }
 
+/* In a child: seccomp's strict mode, in which all but four calls end the thread. */
+static int status_in_strict_mode(bool by_prctl, bool errs)
+{
+	int status = -1, fd;
+	pid_t pid = fork();
+	char byte;
+
+	if (pid == 0) {
+		fd = open("/dev/iommu", O_RDWR);
+		if (by_prctl ? prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0
+			     : syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, NULL) != 0)
+			syscall(SYS_exit, 1);
+		if (syscall(SYS_read, fd, &byte, 1) != -1 || errno != EINVAL)
+			syscall(SYS_exit, 2);
+		if (errs)
+			(void)syscall(SYS_getppid);
+		syscall(SYS_exit, 3);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	return status;
+}
+
+static void the_strict_mode_permits_reading_writing_and_the_end(void)
+{
+	int status = status_in_strict_mode(true, false);
+
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	status = status_in_strict_mode(false, false);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	status = status_in_strict_mode(true, true);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 1, NULL) < 0 && errno == EINVAL);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
 		TEST(calls_of_a_program_that_has_mapped_a_device_are_not_interrupted),
 		TEST(a_program_that_takes_pinned_memory_away_can_be_stopped),
+		TEST(the_strict_mode_permits_reading_writing_and_the_end),
 	};
 
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));

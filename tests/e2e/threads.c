@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -340,6 +341,71 @@ static void a_descriptor_that_another_thread_closes_is_EBADF(void)
 	}
 }
 
+/* ---- the end ---- */
+
+static void *outlive_the_first(void *opens)
+{
+	const struct timespec time = {.tv_nsec = 50000000};
+
+	int fd, copy;
+
+	nanosleep(&time, NULL);
+	if (!opens)
+		return NULL;
+	fd = open("/dev/iommu", O_RDWR);
+	copy = dup(fd);
+	if (fd < 0 || copy < 0 || new_ioas(copy) < 0)
+		_exit(1);
+	return NULL;
+}
+
+static void leave_alone(void)
+{
+	(void)open("/dev/iommu", O_RDWR);
+	pthread_exit(NULL);
+}
+
+static void leave_another(void)
+{
+	pthread_t thread;
+
+	(void)open("/dev/iommu", O_RDWR);
+	CHECK(pthread_create(&thread, NULL, outlive_the_first, NULL) == 0);
+	pthread_exit(NULL);
+}
+
+static void leave_one_that_opens(void)
+{
+	static char opens;
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, outlive_the_first, &opens) == 0);
+	pthread_exit(NULL);
+}
+
+static void leave_by_number(void)
+{
+	(void)open("/dev/iommu", O_RDWR);
+	syscall(SYS_exit, 0);
+}
+
+static void a_process_ends_with_the_last_thread_of_the_program(void)
+{
+	static void (*const leave[])(void) = {leave_alone, leave_another, leave_one_that_opens,
+					      leave_by_number};
+
+	for (size_t i = 0; i < sizeof(leave) / sizeof(leave[0]); i++) {
+		int status = -1;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			alarm(20);
+			leave[i]();
+		}
+		CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	}
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
@@ -349,6 +415,7 @@ int main(void)
 		TEST(our_threads_do_not_inherit_a_busy_processor),
 		TEST(the_smallest_stack_is_enough),
 		TEST(a_thread_may_have_descriptors_of_its_own),
+		TEST(a_process_ends_with_the_last_thread_of_the_program),
 	};
 
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));

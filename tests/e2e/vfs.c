@@ -8,18 +8,23 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -62,6 +67,162 @@ static void refuses_what_needs_contents(int fd)
 	close(ends[1]);
 }
 
+/* What is wrong with the descriptors comes before what is wrong with the file. */
+static void moving_needs_the_right_to_read_and_to_write(void)
+{
+	int readable = open("/dev/iommu", O_RDONLY), writable = open("/dev/iommu", O_WRONLY);
+	int directory = open("/", O_RDONLY | O_DIRECTORY);
+	int ends[2];
+
+	CHECK(pipe(ends) == 0);
+	FAILS(sendfile(readable, ends[0], NULL, 4), EBADF);
+	FAILS(sendfile(ends[1], writable, NULL, 4), EBADF);
+	FAILS(splice(ends[0], NULL, readable, NULL, 4, 0), EBADF);
+	FAILS(splice(writable, NULL, ends[1], NULL, 4, 0), EBADF);
+	FAILS(splice(readable, NULL, ends[1], NULL, 4, 0), EINVAL);
+	FAILS(copy_file_range(readable, NULL, directory, NULL, 4, 0), EISDIR);
+	FAILS(readahead(readable, 0, 4096), EINVAL);
+	FAILS(readahead(writable, 0, 4096), EBADF);
+	close(ends[0]);
+	close(ends[1]);
+	close(readable);
+	close(writable);
+	close(directory);
+}
+
+/* What the file system of the node answers by itself. */
+static void requests_of_any_file_are_answered(void)
+{
+	int fd = open("/dev/iommu", O_RDWR), size = 0, other = open("/", O_RDONLY);
+	off_t wide = 0;
+
+	CHECK(ioctl(fd, FIGETBSZ, &size) == 0 && size > 0);
+	FAILS(ioctl(fd, FICLONE, other), EXDEV);
+	FAILS(ioctl(fd, FIOQSIZE, &wide), ENOTTY);
+	FAILS(ioctl(fd, FITHAW, 0), geteuid() ? EPERM : EINVAL);
+	FAILS(sync_file_range(fd, 0, 0, 0), ESPIPE);
+	FAILS(sync_file_range(fd, -1, 0, 0), EINVAL);
+	close(other);
+	close(fd);
+}
+
+/* @access and no other flag, whatever stands for the file. */
+static bool has_flags(int fd, int access)
+{
+	const int kept = O_ACCMODE | O_NONBLOCK | O_APPEND | O_ASYNC | O_CLOEXEC | O_PATH;
+	const int flags = fcntl(fd, F_GETFL);
+	char name[64], line[64] = "";
+	unsigned int shown = 0;
+	FILE *info;
+
+	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+	info = fopen(name, "r");
+	while (info && fgets(line, sizeof(line), info) && sscanf(line, "flags: %o", &shown) != 1)
+		continue;
+	if (info)
+		fclose(info);
+	return flags >= 0 && (flags & kept) == access && ((int)shown & kept & ~O_CLOEXEC) == access;
+}
+
+static void descriptors_tell_how_they_were_opened(void)
+{
+	int readable = open("/dev/iommu", O_RDONLY | O_CLOEXEC);
+	int writable = open("/dev/vfio/vfio", O_WRONLY), both = open("/dev/iommu", O_RDWR);
+	FILE *stream = fdopen(readable, "r");
+
+	CHECK(has_flags(readable, O_RDONLY) && has_flags(writable, O_WRONLY));
+	CHECK(has_flags(both, O_RDWR));
+	CHECK(fcntl(both, F_SETFL, O_NONBLOCK | O_ASYNC) == 0);
+	CHECK(has_flags(both, O_RDWR | O_NONBLOCK));
+	CHECK(fcntl(readable, F_GETFD) == FD_CLOEXEC && stream != NULL);
+	FAILS(fdopen(writable, "r") ? 0 : -1, EINVAL);
+	fclose(stream);
+	close(writable);
+	close(both);
+}
+
+static void descriptors_are_no_sockets(void)
+{
+	int fd = open("/dev/iommu", O_RDWR), ready = epoll_create1(0);
+	struct epoll_event event = {.events = EPOLLIN};
+	struct mmsghdr messages = {0};
+	struct msghdr message = {0};
+	struct sockaddr address = {0};
+	char byte = 0;
+
+	FAILS(bind(fd, &address, sizeof(address)), ENOTSOCK);
+	FAILS(connect(fd, &address, sizeof(address)), ENOTSOCK);
+	FAILS(listen(fd, 1), ENOTSOCK);
+	FAILS(accept(fd, NULL, NULL), ENOTSOCK);
+	FAILS(accept4(fd, NULL, NULL, SOCK_CLOEXEC), ENOTSOCK);
+	FAILS(send(fd, &byte, 1, 0), ENOTSOCK);
+	FAILS(recv(fd, &byte, 1, 0), ENOTSOCK);
+	FAILS(sendmsg(fd, &message, 0), ENOTSOCK);
+	FAILS(recvmsg(fd, &message, 0), ENOTSOCK);
+	FAILS(sendmmsg(fd, &messages, 1, 0), ENOTSOCK);
+	FAILS(recvmmsg(fd, &messages, 1, 0, NULL), ENOTSOCK);
+	FAILS(epoll_ctl(ready, EPOLL_CTL_ADD, fd, &event), EPERM);
+	FAILS(epoll_ctl(ready, EPOLL_CTL_DEL, fd, &event), EPERM);
+	close(ready);
+	close(fd);
+}
+
+/* O_PATH: by an absolute name, and by one in a directory. */
+static void a_path_is_no_open_file(void)
+{
+	int directory = open("/dev", O_RDONLY | O_DIRECTORY);
+	int fds[] = {open("/dev/iommu", O_PATH), openat(directory, "iommu", O_PATH),
+		     openat(directory, "vfio/vfio", O_PATH), open(DEVICE "/vendor", O_PATH)};
+	struct stat st;
+	char byte;
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		CHECK(fds[i] >= 0 && fcntl(fds[i], F_GETFL) & O_PATH);
+		CHECK(fstat(fds[i], &st) == 0 && S_ISCHR(st.st_mode) == (i < 3));
+		FAILS(read(fds[i], &byte, 1), EBADF);
+		FAILS(pread(fds[i], &byte, 1, 0), EBADF);
+		FAILS(ioctl(fds[i], _IO(';', 100)), EBADF);
+		FAILS(fchmod(fds[i], 0600), EBADF);
+		FAILS(lseek(fds[i], 0, SEEK_CUR), EBADF);
+		CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fds[i], 0) == MAP_FAILED &&
+		      errno == EBADF);
+		close(fds[i]);
+	}
+	close(directory);
+}
+
+static void attributes_of_users_are_not_of_devices(void)
+{
+	int fd = open("/dev/iommu", O_RDWR);
+
+	FAILS(fsetxattr(fd, "user.x", "", 0, 0), EPERM);
+	FAILS(fremovexattr(fd, "user.x"), EPERM);
+	FAILS(setxattr("/dev/iommu", "user.x", "", 0, 0), EPERM);
+	FAILS(removexattr("/dev/vfio/vfio", "user.x"), EPERM);
+	close(fd);
+}
+
+static void a_mapping_is_checked_before_the_file_is_asked(void)
+{
+	int fd = open("/dev/iommu", O_RDWR);
+
+	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_HUGETLB, fd, 0) == MAP_FAILED &&
+	      errno == EINVAL);
+	CHECK(mmap((void *)1, 4096, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED &&
+	      errno == EINVAL);
+	close(fd);
+}
+
+/* Since Linux 6.4 such a file can be neither made nor opened; before, a directory was opened. */
+static void directories_are_not_made_by_opening(void)
+{
+	const int flags = O_CREAT | O_DIRECTORY | O_RDONLY;
+	const int fd = open("/dev/null", flags, 0600), error = errno;
+
+	CHECK(fd < 0);
+	FAILS(open("/dev/iommu", flags, 0600), error);
+}
+
 static void device_nodes_refuse_what_needs_contents(void)
 {
 	int iommu = open("/dev/iommu", O_RDWR);
@@ -82,6 +243,11 @@ static void a_node_is_no_directory(void)
 {
 	struct stat st;
 
+	int fd = open("/dev/iommu", O_RDWR);
+
+	FAILS(openat(fd, ".", O_RDONLY), ENOTDIR);
+	FAILS(fstatat(fd, ".", &st, 0), ENOTDIR);
+	close(fd);
 	FAILS(open("/dev/iommu/..", O_RDONLY), ENOTDIR);
 	FAILS(open("/dev/iommu/../iommu", O_RDWR), ENOTDIR);
 	FAILS(stat(DEVICE "/vendor/../device", &st), ENOTDIR);
@@ -160,6 +326,7 @@ static void links_of_proc_lead_in(void)
 	int node = open("/dev/iommu", O_PATH);
 	int context = open("/dev/iommu", O_RDWR);
 	int directory = open("/dev/vfio", O_PATH | O_DIRECTORY);
+	struct stat st;
 	char path[64];
 
 	CHECK(new_ioas(context) == 1);
@@ -169,9 +336,20 @@ static void links_of_proc_lead_in(void)
 	opens_by(path);
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d/vfio", (int)getpid(), directory);
 	opens_by(path);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", (int)getpid(), (int)gettid(),
+		 context);
+	opens_by(path);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/fd/%d", (int)gettid(), context);
+	opens_by(path);
 	opens_by("/proc/self/root/dev/iommu");
 	CHECK(chdir("/dev") == 0);
 	opens_by("/proc/self/cwd/iommu");
+	opens_by("/proc/self/cwd/vfio/vfio");
+	CHECK(chdir("vfio") == 0);
+	opens_by("/proc/self/cwd/vfio");
+	snprintf(path, sizeof(path), "/proc/self/task/%d/cwd/vfio", (int)gettid());
+	opens_by(path);
+	CHECK(stat(path, &st) == 0 && S_ISCHR(st.st_mode));
 	CHECK(chdir("/") == 0);
 	close(node);
 	close(context);
@@ -378,6 +556,14 @@ int main(void)
 {
 	const struct check_test tests[] = {
 		TEST(device_nodes_refuse_what_needs_contents),
+		TEST(moving_needs_the_right_to_read_and_to_write),
+		TEST(requests_of_any_file_are_answered),
+		TEST(descriptors_tell_how_they_were_opened),
+		TEST(descriptors_are_no_sockets),
+		TEST(a_path_is_no_open_file),
+		TEST(attributes_of_users_are_not_of_devices),
+		TEST(a_mapping_is_checked_before_the_file_is_asked),
+		TEST(directories_are_not_made_by_opening),
 		TEST(a_node_is_no_directory),
 		TEST(links_of_the_real_system_lead_in),
 		TEST(links_of_proc_lead_in),

@@ -4,9 +4,11 @@
  * costs one look-up (process/fdtable.h) more than without us.
  */
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <uiommufd/caller.h>
@@ -376,10 +378,38 @@ EXPORT int posix_fallocate(int fd, off_t offset, off_t len)
 	return rc ? -rc : REAL(posix_fallocate)(fd, offset, len);
 }
 
+/* Whether @flags, as F_GETFL says them or a negative errno, permit access @mode. */
+static bool permits(long flags, int mode)
+{
+	return flags >= 0 && !(flags & O_PATH) &&
+	       ((flags & O_ACCMODE) == O_RDWR || (flags & O_ACCMODE) == mode);
+}
+
+/* Why nothing moves between two files, of which one has no pages: first, they may not be open. */
+static int cannot_move(int from, int to)
+{
+	return permits(SYS(SYS_fcntl, from, F_GETFL), O_RDONLY) &&
+			       permits(SYS(SYS_fcntl, to, F_GETFL), O_WRONLY)
+		       ? -EINVAL
+		       : -EBADF;
+}
+
+/* The same for copying, which looks at the types of the files before the rights. */
+static int cannot_copy(int from, int to)
+{
+	const long flags[] = {SYS(SYS_fcntl, from, F_GETFL), SYS(SYS_fcntl, to, F_GETFL)};
+	struct stat st[2];
+
+	if (flags[0] < 0 || flags[1] < 0 || (flags[0] | flags[1]) & O_PATH ||
+	    SYS(SYS_fstat, from, &st[0]) || SYS(SYS_fstat, to, &st[1]))
+		return -EBADF;
+	return S_ISDIR(st[0].st_mode) || S_ISDIR(st[1].st_mode) ? -EISDIR : -EINVAL;
+}
+
 EXPORT ssize_t sendfile(int to, int from, off_t *offset, size_t len)
 {
 	if (has_no_contents(to) || has_no_contents(from))
-		return libc_result(-EINVAL);
+		return libc_result(cannot_move(from, to));
 	return REAL(sendfile)(to, from, offset, len);
 }
 
@@ -387,7 +417,7 @@ EXPORT ssize_t splice(int from, off_t *from_offset, int to, off_t *to_offset, si
 		      unsigned int flags)
 {
 	if (len && (has_no_contents(to) || has_no_contents(from)))
-		return libc_result(-EINVAL);
+		return libc_result(cannot_move(from, to));
 	return REAL(splice)(from, from_offset, to, to_offset, len, flags);
 }
 
@@ -395,8 +425,41 @@ EXPORT ssize_t copy_file_range(int from, off_t *from_offset, int to, off_t *to_o
 			       unsigned int flags)
 {
 	if (has_no_contents(to) || has_no_contents(from))
-		return libc_result(-EINVAL);
+		return libc_result(cannot_copy(from, to));
 	return REAL(copy_file_range)(from, from_offset, to, to_offset, len, flags);
+}
+
+/* Whether @fd is emulated, and no file of sysfs: what the kernel calls it is no regular file. */
+static bool is_special(int fd)
+{
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
+	bool is;
+
+	if (!desc)
+		return false;
+	is = desc->node.kind == NODE_NONE || path_is_device(desc->node);
+	engine_leave_fd(&call, desc);
+	return is;
+}
+
+EXPORT ssize_t readahead(int fd, off_t offset, size_t len)
+{
+	const long rc = SYS(SYS_readahead, fd, offset, len);
+
+	return libc_result(!rc && is_special(fd) ? -EINVAL : rc);
+}
+
+EXPORT int sync_file_range(int fd, off_t offset, off_t len, unsigned int flags)
+{
+	int rc;
+
+	if (!is_special(fd))
+		return REAL(sync_file_range)(fd, offset, len, flags);
+	engine_cancellation_point();
+	/* What is wrong with the arguments comes first; the placeholder has nothing to wait for. */
+	rc = (int)SYS(SYS_sync_file_range, fd, offset, len, flags);
+	return (int)libc_result(rc ? rc : -ESPIPE);
 }
 
 EXPORT_ALIAS(ftruncate64, ftruncate);
@@ -404,10 +467,24 @@ EXPORT_ALIAS(fallocate64, fallocate);
 EXPORT_ALIAS(posix_fallocate64, posix_fallocate);
 EXPORT_ALIAS(sendfile64, sendfile);
 
-/* Requests that the kernel handles itself, whatever the file is. */
+/* Requests that the kernel handles itself, whatever the file is: as it does of the placeholder. */
 static bool is_generic(unsigned int cmd)
 {
-	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO || cmd == FIOASYNC;
+	switch (cmd) {
+	case FIOCLEX:
+	case FIONCLEX:
+	case FIONBIO:
+	case FIOASYNC:
+	case FIGETBSZ:
+	case FIFREEZE:
+	case FITHAW:
+	case FICLONE:
+	case FICLONERANGE:
+	case FS_IOC_FIEMAP:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static long ioctl_inside(int fd, struct uiommufd_file *file, unsigned long cmd, unsigned long arg)

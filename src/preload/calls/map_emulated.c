@@ -47,10 +47,11 @@ static long place_mapping(const struct description *desc, const struct file_mapp
 }
 
 /* What the kernel checks before it asks the file. *@len becomes whole pages. */
-static int check_mmap(const struct description *desc, uint64_t *len, int prot, int flags,
-		      off_t offset)
+static int check_mmap(const struct description *desc, const void *addr, uint64_t *len, int prot,
+		      int flags, off_t offset)
 {
-	if (!*len || (offset & (off_t)PAGE_MASK))
+	if (!*len || (offset & (off_t)PAGE_MASK) || flags & MAP_HUGETLB ||
+	    (flags & MAP_FIXED && (uintptr_t)addr & PAGE_MASK))
 		return -EINVAL;
 	if (check_align_up(*len, PAGE_SIZE, len))
 		return -ENOMEM;
@@ -65,7 +66,7 @@ long map_emulated(struct description *desc, void *addr, uint64_t len, int prot, 
 	long rc;
 
 	assert(engine_busy());
-	rc = check_mmap(desc, &len, prot, flags, offset);
+	rc = check_mmap(desc, addr, &len, prot, flags, offset);
 	if (rc)
 		return rc;
 	rc = file->ops->mmap(file, (uint64_t)offset, len, prot, flags, &map);

@@ -403,10 +403,10 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 	    !displace_mremap_is_valid((uint64_t)old, (uint64_t)old_len, (uint64_t)new_len,
 				      (uint64_t)flags, (uint64_t)to))
 		return make(&request);
-	/* The kernel expands no mapping of a device's registers (VM_DONTEXPAND). */
-	if (kept > page_align((uint64_t)old_len) &&
+	/* The kernel expands no mapping of registers, and leaves none behind (VM_DONTEXPAND). */
+	if ((flags & MREMAP_DONTUNMAP || kept > page_align((uint64_t)old_len)) &&
 	    memory_find_registers((uint64_t)old, 1, &from, &to_end))
-		return -EFAULT;
+		return flags & MREMAP_DONTUNMAP ? -EINVAL : -EFAULT;
 	if (kept < (uint64_t)old_len &&
 	    memory_holds_pinned((uint64_t)old + kept, (uint64_t)old_len - kept)) {
 		rc = cut_tail(&request, kept);

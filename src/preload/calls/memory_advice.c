@@ -234,6 +234,7 @@ static bool is_for_memory_only(int advice)
 	case MADV_POPULATE_WRITE:
 	case MADV_DOFORK:
 	case MADV_DODUMP:
+	case MADV_REMOVE:
 		return true;
 	default:
 		return false;
@@ -247,7 +248,10 @@ static long advise_below(const struct advice *advice, uint64_t from)
 						       (long)(from - advice->addr), advice->advice)
 				      : 0;
 
-	return rc ? rc : -EINVAL;
+	if (rc)
+		return rc;
+	/* It is the file that is asked to drop its pages, and has none. */
+	return advice->advice == MADV_REMOVE ? -ENODEV : -EINVAL;
 }
 
 long memory_madvise(long addr, long len, long advice)

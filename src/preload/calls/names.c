@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Functions that only need the path that the program means. */
+#include <string.h>
 #include <sys/fanotify.h>
 #include <sys/ipc.h>
 #include <sys/syscall.h>
 
+#include "mem/guard.h"
+#include "preload/engine/call.h"
 #include "preload/process/path.h"
 #include "preload/start/real.h"
 
@@ -99,6 +102,24 @@ static long refused(const struct path_at *at)
 	return rc ? rc : -EOPNOTSUPP;
 }
 
+/* The same for a change of attribute @name; a user's are of regular files and directories only. */
+static long attribute_refused(struct node node, const char *name)
+{
+	static const char of_user[] = "user.";
+	char start[sizeof(of_user)] = "";
+
+	if (guard_copy(start, name, sizeof(of_user) - 1))
+		return -EFAULT;
+	return path_is_device(node) && !strcmp(start, of_user) ? -EPERM : -EOPNOTSUPP;
+}
+
+static long attribute_refused_at(const struct path_at *at, const char *name)
+{
+	const long rc = refused(at);
+
+	return rc == -EOPNOTSUPP ? attribute_refused(at->node, name) : rc;
+}
+
 /* The result of @call, a system call with @at, unless that leads into the shadow root. */
 #define UNLESS_EMULATED(at, call) \
 	((int)libc_result(PATH_CALL(at, (at)->shadow ? refused(at) : (call))))
@@ -109,7 +130,39 @@ static int set_attribute(long number, const char *path, bool follow, const char 
 	struct path_at at;
 
 	path_resolve(&at, AT_FDCWD, path, follow);
-	return UNLESS_EMULATED(&at, SYS(number, at.path, name, value, size, flags));
+	return (int)libc_result(
+		PATH_CALL(&at, at.shadow ? attribute_refused_at(&at, name)
+					 : SYS(number, at.path, name, value, size, flags)));
+}
+
+/* Whether @fd is an emulated file, which is @node then. */
+static bool is_emulated(int fd, struct node *node)
+{
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
+
+	if (!desc)
+		return false;
+	*node = desc->node;
+	engine_leave_fd(&call, desc);
+	return true;
+}
+
+EXPORT int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)
+{
+	struct node node;
+
+	return (int)libc_result(is_emulated(fd, &node)
+					? attribute_refused(node, name)
+					: SYS(SYS_fsetxattr, fd, name, value, size, flags));
+}
+
+EXPORT int fremovexattr(int fd, const char *name)
+{
+	struct node node;
+
+	return (int)libc_result(is_emulated(fd, &node) ? attribute_refused(node, name)
+						       : SYS(SYS_fremovexattr, fd, name));
 }
 
 EXPORT int setxattr(const char *path, const char *name, const void *value, size_t size, int flags)

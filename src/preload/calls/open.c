@@ -61,11 +61,23 @@ static int open_real(const struct path_at *at, int flags, mode_t mode)
 	return (int)libc_result(memory_openat(at->dirfd, (long)at->path, flags, mode));
 }
 
+/*
+ * Flags of which the kernel decides together, before it looks at the path: O_CREAT and O_DIRECTORY
+ * have meant different things. What it says of an empty path tells whether they would do.
+ */
+static bool has_impossible_flags(int flags)
+{
+	return flags & O_DIRECTORY && flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) &&
+	       SYS(SYS_openat, AT_FDCWD, "", flags, 0) == -EINVAL;
+}
+
 /* open() of @at, or -ENOENT: what the kernel says may change (path_again()). */
 static int open_resolved(struct path_at *at, int flags, mode_t mode)
 {
 	int fd, rc;
 
+	if (at->emulated && has_impossible_flags(flags))
+		return (int)libc_result(-EINVAL);
 	if (at->node.kind != NODE_NONE && !(flags & O_PATH))
 		return (int)libc_result(nodes_open(at, flags));
 	rc = at->emulated ? check_emulated(at, flags) : 0;

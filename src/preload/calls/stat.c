@@ -145,6 +145,9 @@ EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, stru
 	long rc;
 
 	path_resolve(&at, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
+	/* Unlike sysfs and devtmpfs, tmpfs may leave times out that are not asked for. */
+	if (at.shadow || fdtable_has(dirfd))
+		mask |= STATX_BASIC_STATS;
 	rc = PATH_CALL(&at, SYS(SYS_statx, at.dirfd, at.path, flags, mask, stx));
 	if (rc)
 		return (int)libc_result(rc);

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "preload/calls/call_dispatch.h"
+#include "preload/engine/last_thread.h"
 #include "preload/process/path.h"
 #include "preload/start/root.h"
 #include "preload/trap/user_dispatch.h"
@@ -22,6 +23,11 @@ static long make(struct caught_call *call)
 {
 	const long *args = call->args;
 
+	if (call->number == SYS_exit) {
+		if (last_thread_is_alone())
+			return SYS(SYS_exit_group, args[0]);
+		last_thread_leaves();
+	}
 	if (root_active() && dispatch_concerns(call, false))
 		return dispatch_answer(call, true);
 	return SYS(call->number, args[0], args[1], args[2], args[3], args[4], args[5]);

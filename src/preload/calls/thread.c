@@ -8,6 +8,7 @@
 #include <threads.h>
 
 #include "base/own_call.h"
+#include "preload/engine/last_thread.h"
 #include "preload/process/defer.h"
 #include "preload/start/real.h"
 #include "preload/trap/user_dispatch.h"
@@ -103,4 +104,18 @@ EXPORT int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
 	if (rc != thrd_success)
 		free(what);
 	return rc;
+}
+
+EXPORT void pthread_exit(void *result)
+{
+	last_thread_leaves();
+	REAL(pthread_exit)(result);
+	__builtin_unreachable();
+}
+
+EXPORT void thrd_exit(int result)
+{
+	last_thread_leaves();
+	REAL(thrd_exit)(result);
+	__builtin_unreachable();
 }

@@ -15,6 +15,7 @@
 #include "inspect/inquiry.h"
 #include "preload/engine/device_requests.h"
 #include "preload/engine/hotplug.h"
+#include "preload/engine/last_thread.h"
 #include "preload/process/path.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
@@ -158,6 +159,7 @@ void control_start(void)
 	if (thread_start(&thread, serve, NULL))
 		return;
 	pthread_detach(thread);
+	last_thread_engine_started();
 	/* What this process has open from now on, others ask it about. */
 	while (!atomic_load(&started))
 		SYS(SYS_futex, &started, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);

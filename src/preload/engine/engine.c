@@ -51,6 +51,7 @@
 #include "preload/trap/detour.h"
 #include "preload/trap/trap.h"
 #include "report/stack.h"
+#include "vfio/device_thread.h"
 #include "vfio/vfio.h"
 
 static struct {
@@ -292,6 +293,7 @@ static void fork_child(void) NO_LOCK_ANALYSIS
 		vfio_fork_child();
 		iommufd_fork_child();
 		control_fork_child();
+		thread_fork_child();
 		reports_fork_child();
 		watch_fork_child();
 	} else {

@@ -98,11 +98,14 @@ static size_t parent_len(const char *name, size_t len)
 	return len;
 }
 
-/* Whether @name is the kernel's link to a descriptor, which may be one of an emulated file. */
-static bool is_descriptor_link(const char *name)
+/*
+ * Whether @name is the kernel's link to a descriptor or a current directory, which may be one of an
+ * emulated file.
+ */
+static bool is_process_link(const char *name)
 {
 	if (strncmp(name, "/proc/", 6) == 0)
-		return strstr(name, "/fd/") != NULL;
+		return strstr(name, "/fd/") || strstr(name, "/cwd");
 	return strncmp(name, "/dev/fd/", 8) == 0 || strncmp(name, "/dev/std", 8) == 0;
 }
 
@@ -134,7 +137,7 @@ bool path_is_candidate(const char *path)
 		memcpy(name + len + 1, part, size);
 		len += 1 + size;
 		name[len] = '\0';
-		if (path_is_emulated(name) || is_descriptor_link(name))
+		if (path_is_emulated(name) || is_process_link(name))
 			return true;
 	}
 	return false;
@@ -282,8 +285,12 @@ static int walk_run(struct walk *walk, bool follow)
 	int rc;
 
 	while ((part = next_component(&walk->next, &size))) {
-		if (is_dot(part, size))
+		if (is_dot(part, size)) {
+			/* Of an open file: "." alone. */
+			if (walk->shadow && walk_at_end(walk) && !walk_in_directory(walk))
+				return walk_stop(walk, part);
 			continue;
+		}
 		if (is_dot_dot(part, size)) {
 			if (!walk_in_directory(walk))
 				return walk_stop(walk, part);
