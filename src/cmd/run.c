@@ -300,6 +300,7 @@ static int run_kept(struct tree *tree, struct offers *offers, char **program,
 	struct started started = {.pid = -1};
 	struct ended ended;
 	int report[2];
+	ssize_t got;
 	pid_t keeper;
 
 	if (pipe2(report, O_CLOEXEC)) {
@@ -313,8 +314,12 @@ static int run_kept(struct tree *tree, struct offers *offers, char **program,
 	}
 	offers_forget(offers);
 	close(report[1]);
-	if (keeper < 0 || read(report[0], &started, sizeof(started)) != sizeof(started) ||
-	    started.pid < 0) {
+	got = keeper < 0 ? -1 : read(report[0], &started, sizeof(started));
+	if (got == 0) {
+		cmd_complain("the process that starts the program was killed");
+		return CMD_FAILED;
+	}
+	if (got != sizeof(started) || started.pid < 0) {
 		cmd_complain("cannot start a process: %s",
 			     strerror(started.error ? started.error : errno));
 		return CMD_FAILED;
