@@ -4,27 +4,31 @@
 
 #include <linux/futex.h>
 
+#include "base/clock.h"
 #include "base/sys.h"
 #include "base/tsan.h"
 
 /*
  * How a thread waits before it sleeps: by so many pauses of the processor (10 to 40 ns each), and
- * with a look for the lock after each @near of them, or each @far, if the lock comes from far.
+ * with a look for the lock after each @gap of them, or each @again, if it has waited a moment ago.
  */
 struct waiting {
-	unsigned int pauses, near, far;
+	unsigned int pauses, gap, again;
 };
 
 /* About a microsecond, less than to sleep and wake up. */
-static const struct waiting eager = {.pauses = 64, .near = 1, .far = 1};
+static const struct waiting eager = {.pauses = 64, .gap = 1, .again = 1};
 
 /*
- * Each look takes the lock's cache line from the thread that holds it, and each change of hands
- * moves all that the lock guards. Between processors that share a cache that is soon done, and a
- * lock that is free should not stay free for long. Between others, some microseconds between looks
- * let the holder go on for some tens of sections.
+ * Each change of hands moves the lock, and all that it guards, from one processor to another. So a
+ * thread that comes to wait again and again leaves it to the others for some microseconds each
+ * time, which are a hundred sections; and one that seldom does finds it soon after it is free.
  */
-static const struct waiting patient = {.pauses = 4096, .near = 16, .far = 1024};
+static const struct waiting patient = {.pauses = 4096, .gap = 16, .again = 512};
+
+enum {
+	MOMENT_NS = 200000, /* some times as long as @again of patient */
+};
 
 /*
  * The first sleep where there is no fence (any more): a store of a thread that released the lock
@@ -53,58 +57,28 @@ static inline void pause_briefly(void)
 #endif
 }
 
-/*
- * How long a look has taken, in cycles of the processor's clock, about 3 each nanosecond: up to
- * OWN, the line was in the thread's own cache; from FAR on it came from one that is not shared.
- * Measured on AMD EPYC in a virtual machine: 25 to 75; 75 to 175; 325 to 400.
- */
-enum {
-	LOOK_OWN = 75,
-	LOOK_FAR = 250,
-};
+/* When the thread has last got a lock for which it had waited patiently; by clock_ns(). */
+static __thread uint64_t got_at __attribute__((tls_model("initial-exec")));
 
-#ifdef __x86_64__
-#define LOOKS_ARE_TIMED true
-
-static inline uint64_t clock_now(void)
+static bool is_patient(const struct waiting *waiting)
 {
-	uint32_t low, high;
-
-	__asm__ volatile("lfence\n\trdtsc\n\tlfence" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
-#else
-#define LOOKS_ARE_TIMED false
-
-static inline uint64_t clock_now(void)
-{
-	return 0;
-}
-#endif
-
-/* What the last look has found: threads rarely move. Where looks are not timed, the lock is far. */
-static atomic_bool is_far = !LOOKS_ARE_TIMED;
-
-/* How many pauses to wait after a look at @lock, *@state, which came after @gap of them. */
-static unsigned int look(const struct futex_lock *lock, const struct waiting *waiting,
-			 unsigned int gap, uint32_t *state)
-{
-	const bool measured = waiting->near != waiting->far;
-	const uint64_t began = measured ? clock_now() : 0;
-	uint64_t took;
-
-	*state = atomic_load_explicit(&lock->state, memory_order_relaxed);
-	took = measured ? clock_now() - began : 0;
-	if (took <= LOOK_OWN)
-		return gap;
-	if (atomic_load_explicit(&is_far, memory_order_relaxed) != (took >= LOOK_FAR))
-		atomic_store_explicit(&is_far, took >= LOOK_FAR, memory_order_relaxed);
-	return took < LOOK_FAR ? waiting->near : waiting->far;
+	return waiting->gap != waiting->again;
 }
 
-static unsigned int first_gap(const struct waiting *waiting)
+static unsigned int gap_of(const struct waiting *waiting)
 {
-	return atomic_load_explicit(&is_far, memory_order_relaxed) ? waiting->far : waiting->near;
+	return is_patient(waiting) && clock_ns() - got_at < MOMENT_NS ? waiting->again
+								      : waiting->gap;
+}
+
+/* Takes the lock, in the state @taken, if it is free. */
+static bool take_if_free(struct futex_lock *lock, uint32_t taken)
+{
+	uint32_t expected = FUTEX_LOCK_FREE;
+
+	return atomic_load_explicit(&lock->state, memory_order_relaxed) == FUTEX_LOCK_FREE &&
+	       atomic_compare_exchange_strong_explicit(&lock->state, &expected, taken,
+						       memory_order_acquire, memory_order_relaxed);
 }
 
 /*
@@ -113,18 +87,16 @@ static unsigned int first_gap(const struct waiting *waiting)
  */
 static bool take_soon(struct futex_lock *lock, uint32_t taken, const struct waiting *waiting)
 {
-	unsigned int gap = first_gap(waiting);
+	const unsigned int gap = gap_of(waiting);
 
 	for (unsigned int paused = 0; paused < waiting->pauses; paused += gap) {
-		uint32_t expected = FUTEX_LOCK_FREE, state;
-
-		for (unsigned int i = 0; paused && i < gap; i++)
+		for (unsigned int i = 0; i < gap; i++)
 			pause_briefly();
-		gap = look(lock, waiting, gap, &state);
-		if (state == FUTEX_LOCK_FREE && atomic_compare_exchange_strong_explicit(
-							&lock->state, &expected, taken,
-							memory_order_acquire, memory_order_relaxed))
-			return true;
+		if (!take_if_free(lock, taken))
+			continue;
+		if (is_patient(waiting))
+			got_at = clock_ns();
+		return true;
 	}
 	return false;
 }
@@ -153,7 +125,8 @@ static void wait(struct futex_lock *lock, const struct waiting *waiting)
 
 		(void)sys_call_made(SYS_futex, (long)&lock->state, FUTEX_WAIT_PRIVATE,
 				    FUTEX_LOCK_AWAITED, (long)(fenced ? patience : &moment), 0, 0);
-		if (take_soon(lock, FUTEX_LOCK_AWAITED, waiting))
+		if (take_if_free(lock, FUTEX_LOCK_AWAITED) ||
+		    take_soon(lock, FUTEX_LOCK_AWAITED, waiting))
 			return;
 	}
 }
