@@ -47,5 +47,7 @@ EXPORT int prlimit(pid_t pid, LIMIT_NAME resource, const struct rlimit *limit, s
 	return (int)libc_result(rlimits_change(pid, (long)resource, limit, old));
 }
 
+#undef prlimit64 /* a macro of musl's */
+
 EXPORT_ALIAS(setrlimit64, setrlimit);
 EXPORT_ALIAS(prlimit64, prlimit);
