@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fiemap.h>
-#include <linux/fs.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,6 +13,7 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/file_command.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "base/world.h"
@@ -37,25 +36,6 @@
 #include "server/trace_thread.h"
 #include "server/tracer.h"
 #include "trace/trace.h"
-
-/* Commands that the kernel carries out itself, whatever the file is: also of a socket. */
-static bool is_generic(unsigned int cmd)
-{
-	switch (cmd) {
-	case FIOCLEX:
-	case FIONCLEX:
-	case FIONBIO:
-	case FIGETBSZ:
-	case FIFREEZE:
-	case FITHAW:
-	case FICLONE:
-	case FICLONERANGE:
-	case FS_IOC_FIEMAP:
-		return true;
-	default:
-		return false;
-	}
-}
 
 /* FIOASYNC of @file, taken, with its argument at @addr: no emulated file sends SIGIO. */
 static struct answer answer_async(struct request *request, struct uiommufd_file *file,
@@ -104,8 +84,9 @@ static struct answer answer_ioctl(struct request *request)
 
 	if (call_page_is_asked((int)args[0], (unsigned int)args[1]))
 		return call_page_answer(request);
-	file = is_generic((unsigned int)args[1]) ? NULL
-						 : program_fd_file(request, (int)args[0], &node);
+	file = file_command_is_generic((unsigned int)args[1])
+		       ? NULL
+		       : program_fd_file(request, (int)args[0], &node);
 	if (!file && args[1] == USERFAULT_MOVE)
 		return answer_userfault_move(request);
 	if (!file)

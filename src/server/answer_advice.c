@@ -21,6 +21,7 @@
 #include "server/opened.h"
 #include "server/registers.h"
 #include "server/tracer.h"
+#include "vfio/bar_advice.h"
 
 /* The call, for [@va, @end). */
 struct advice {
@@ -169,7 +170,7 @@ static struct answer answer_free(struct advice *advice)
 /* The advice goes up to registers in its range, if they refuse it. */
 static void end_at_registers(struct advice *advice)
 {
-	const int refused = registers_refuse_advice(advice->advice);
+	const int refused = bar_refuse_advice(advice->advice);
 	uint64_t from, to;
 
 	if (!refused || !registers_find(advice->request, advice->va, advice->end, &from, &to))

@@ -32,28 +32,6 @@ bool registers_find(const struct request *request, uint64_t va, uint64_t end, ui
 	return found;
 }
 
-int registers_refuse_advice(int advice)
-{
-	switch (advice) {
-	case MADV_DONTNEED:
-	case MADV_DONTNEED_LOCKED:
-	case MADV_FREE:
-	case MADV_GUARD_INSTALL:
-	case MADV_COLD:
-	case MADV_PAGEOUT:
-	case MADV_POPULATE_READ:
-	case MADV_POPULATE_WRITE:
-	case MADV_DOFORK:
-	case MADV_DODUMP:
-		return -EINVAL;
-	case MADV_REMOVE:
-		/* It is the file that is asked to drop its pages, and has none. */
-		return -ENODEV;
-	default:
-		return 0;
-	}
-}
-
 int registers_refuse_mremap(const struct request *request)
 {
 	const __u64 *args = request->call->data.args;

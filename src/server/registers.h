@@ -21,10 +21,7 @@
 bool registers_find(const struct request *request, uint64_t va, uint64_t end, uint64_t *from,
 		    uint64_t *to);
 
-/* Why the kernel refuses the madvise() @advice for registers, a negative errno; or 0. */
-int registers_refuse_advice(int advice);
-
-/* Why it refuses the mremap() of @request; or 0. */
+/* Why the kernel refuses the mremap() of @request, a negative errno; or 0. */
 int registers_refuse_mremap(const struct request *request);
 
 /* mlock() and mlock2(). */

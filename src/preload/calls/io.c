@@ -4,8 +4,6 @@
  * costs one look-up (process/fdtable.h) more than without us.
  */
 #include <fcntl.h>
-#include <linux/fiemap.h>
-#include <linux/fs.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -14,6 +12,7 @@
 #include <uiommufd/caller.h>
 
 #include "base/caller.h"
+#include "base/file_command.h"
 #include "base/file_transfer.h"
 #include "checker/call_report.h"
 #include "mem/userfault_move.h"
@@ -467,32 +466,13 @@ EXPORT_ALIAS(fallocate64, fallocate);
 EXPORT_ALIAS(posix_fallocate64, posix_fallocate);
 EXPORT_ALIAS(sendfile64, sendfile);
 
-/* Requests that the kernel handles itself, whatever the file is: as it does of the placeholder. */
-static bool is_generic(unsigned int cmd)
-{
-	switch (cmd) {
-	case FIOCLEX:
-	case FIONCLEX:
-	case FIONBIO:
-	case FIOASYNC:
-	case FIGETBSZ:
-	case FIFREEZE:
-	case FITHAW:
-	case FICLONE:
-	case FICLONERANGE:
-	case FS_IOC_FIEMAP:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static long ioctl_inside(int fd, struct uiommufd_file *file, unsigned long cmd, unsigned long arg)
 {
 	struct call call;
 	long rc;
 
-	if (is_generic((unsigned int)cmd))
+	/* The placeholder answers FIOASYNC as well. */
+	if (file_command_is_generic((unsigned int)cmd) || cmd == FIOASYNC)
 		return SYS(SYS_ioctl, fd, cmd, arg);
 	if (!file->ops->ioctl)
 		return -ENOTTY;

@@ -21,6 +21,7 @@
 #include "preload/calls/memory.h"
 #include "preload/engine/call.h"
 #include "preload/start/real.h"
+#include "vfio/bar_advice.h"
 
 enum {
 	PIECES_MAX = 1024 /* of process_madvise() */
@@ -217,30 +218,6 @@ static bool concerns_pinned(const struct advice *advice)
 					     : memory_holds_pinned(advice->addr, advice->len);
 }
 
-/*
- * What a kernel refuses for registers that are mapped, whose pages are no memory and are in no dump
- * and no child by advice alone (VM_PFNMAP, VM_IO, VM_DONTEXPAND).
- */
-static bool is_for_memory_only(int advice)
-{
-	switch (advice) {
-	case MADV_DONTNEED:
-	case MADV_DONTNEED_LOCKED:
-	case MADV_FREE:
-	case MADV_GUARD_INSTALL:
-	case MADV_COLD:
-	case MADV_PAGEOUT:
-	case MADV_POPULATE_READ:
-	case MADV_POPULATE_WRITE:
-	case MADV_DOFORK:
-	case MADV_DODUMP:
-	case MADV_REMOVE:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* Advice up to registers at @from, which refuse it. */
 static long advise_below(const struct advice *advice, uint64_t from)
 {
@@ -248,10 +225,7 @@ static long advise_below(const struct advice *advice, uint64_t from)
 						       (long)(from - advice->addr), advice->advice)
 				      : 0;
 
-	if (rc)
-		return rc;
-	/* It is the file that is asked to drop its pages, and has none. */
-	return advice->advice == MADV_REMOVE ? -ENODEV : -EINVAL;
+	return rc ? rc : bar_refuse_advice((int)advice->advice);
 }
 
 long memory_madvise(long addr, long len, long advice)
@@ -261,7 +235,7 @@ long memory_madvise(long addr, long len, long advice)
 	struct engine_call call;
 	long rc;
 
-	if (is_for_memory_only((int)advice) && !engine_busy() && is_aligned(all.addr, PAGE_SIZE) &&
+	if (bar_refuse_advice((int)advice) && !engine_busy() && is_aligned(all.addr, PAGE_SIZE) &&
 	    memory_find_registers(all.addr, all.len, &from, &to))
 		return advise_below(&all, from);
 	if (!drops_pages(all.advice) || engine_busy() || !is_aligned(all.addr, PAGE_SIZE) ||
