@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "device.h"
+#include "listing.h"
 
 #define DEVICE "/sys/bus/pci/devices/0000:c1:00.0"
 
@@ -442,19 +443,6 @@ static int find_in_another_root(void)
 		return 3;
 	/* What is open stays. */
 	return new_ioas(fd) >= 0 && faccessat(dev, "iommu", F_OK, 0) == 0 ? 0 : 4;
-}
-
-static bool lists(const char *path, const char *name)
-{
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-	bool found = false;
-
-	while (dir && (entry = readdir(dir)))
-		found |= strcmp(entry->d_name, name) == 0;
-	if (dir)
-		closedir(dir);
-	return found;
 }
 
 /* The same with the system's own /dev and /sys in that root, as container tools mount them. */

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "listing.h"
 
 #define DEVICE "/sys/bus/pci/devices/0000:c1:00.0"
 
@@ -256,19 +257,6 @@ static void a_node_is_no_directory(void)
 	CHECK(stat(DEVICE "/../"
 			  "0000:c1:00.0/device",
 		   &st) == 0);
-}
-
-static bool lists(const char *path, const char *name)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	bool found = false;
-
-	while (dir && (entry = readdir(dir)))
-		found |= strcmp(entry->d_name, name) == 0;
-	if (dir)
-		closedir(dir);
-	return found;
 }
 
 static void links_of_the_real_system_lead_in(void)
