@@ -204,13 +204,33 @@ static int set_limit(const struct rlimit *to, struct rlimit *was)
 	return (int)sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)to, (long)was, 0, 0);
 }
 
+/* Nobody else here changes the soft limit, *@limit, until let_go_limit(). */
+static void hold_limit(struct rlimit *limit)
+{
+	while (atomic_flag_test_and_set_explicit(&changing_limit, memory_order_acquire))
+		sched_yield();
+	(void)set_limit(NULL, limit);
+}
+
+static void let_go_limit(void)
+{
+	atomic_flag_clear_explicit(&changing_limit, memory_order_release);
+}
+
+/* From @limit, which is held, by KEPT_SPACE. */
+static int raise_limit(const struct rlimit *limit)
+{
+	const struct rlimit raised = {limit->rlim_cur + KEPT_SPACE, limit->rlim_max};
+
+	return set_limit(&raised, NULL);
+}
+
 /* A duplicate above the soft limit @limit, which is changed while it is made. */
 static int dup_above(int fd, const struct rlimit *limit)
 {
-	const struct rlimit raised = {limit->rlim_cur + KEPT_SPACE, limit->rlim_max};
 	int away;
 
-	if (set_limit(&raised, NULL))
+	if (raise_limit(limit))
 		return -EINVAL;
 	away = sys_fcntl(fd, F_DUPFD_CLOEXEC, (long)limit->rlim_cur);
 	(void)set_limit(limit, NULL);
@@ -232,14 +252,12 @@ int sys_dup_away(int fd)
 	struct rlimit limit = {0};
 	int away = -EINVAL;
 
-	while (atomic_flag_test_and_set_explicit(&changing_limit, memory_order_acquire))
-		sched_yield();
-	(void)set_limit(NULL, &limit);
+	hold_limit(&limit);
 	if (limit.rlim_cur <= HIGHEST_START && limit.rlim_max >= limit.rlim_cur + KEPT_SPACE)
 		away = dup_above(fd, &limit);
 	if (away == -EINVAL || away == -EMFILE)
 		away = dup_below(fd, &limit);
-	atomic_flag_clear_explicit(&changing_limit, memory_order_release);
+	let_go_limit();
 	/* -EINVAL: the limit is lower. -EMFILE: a number below may be free. */
 	if (away == -EINVAL || away == -EMFILE)
 		away = sys_fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -248,21 +266,17 @@ int sys_dup_away(int fd)
 
 int sys_open_always(const char *path, int flags)
 {
-	struct rlimit limit = {0}, raised;
+	struct rlimit limit = {0};
 	int fd = sys_open(path, flags);
 
 	if (fd != -EMFILE)
 		return fd;
-	while (atomic_flag_test_and_set_explicit(&changing_limit, memory_order_acquire))
-		sched_yield();
-	(void)set_limit(NULL, &limit);
-	raised = limit;
-	raised.rlim_cur += KEPT_SPACE;
-	if (raised.rlim_cur <= limit.rlim_max && !set_limit(&raised, NULL)) {
+	hold_limit(&limit);
+	if (limit.rlim_cur + KEPT_SPACE <= limit.rlim_max && !raise_limit(&limit)) {
 		fd = sys_open(path, flags);
 		(void)set_limit(&limit, NULL);
 	}
-	atomic_flag_clear_explicit(&changing_limit, memory_order_release);
+	let_go_limit();
 	return fd;
 }
 
