@@ -12,7 +12,6 @@
 #include "iommufd/ioas/area_index.h"
 
 #include <assert.h>
-#include <string.h>
 #include <urcu/compiler.h>
 
 #include "base/alloc.h"

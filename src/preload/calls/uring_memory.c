@@ -32,15 +32,17 @@ static bool has_file(const struct uring_request *request)
 
 bool uring_memory_concerns(const struct uring_request *request)
 {
+	if (!displace_possible() || engine_busy())
+		return false;
 	switch (request->opcode) {
 	case URING_MADVISE:
-		return displace_possible() && !engine_busy();
+		return true;
 	case URING_FALLOCATE:
 	case URING_FTRUNCATE:
-		return displace_possible() && !engine_busy() && has_file(request);
+		return has_file(request);
 	case URING_OPENAT:
 	case URING_OPENAT2:
-		return displace_possible() && !engine_busy() && open_flags(request) & O_TRUNC &&
+		return open_flags(request) & O_TRUNC &&
 		       memory_may_leave(request->fd, (long)request->addr);
 	default:
 		return false;
