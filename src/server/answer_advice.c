@@ -139,7 +139,7 @@ static long only_make(const struct maps_entry *entry, struct piece *piece)
 	return make(piece);
 }
 
-static bool drops(int advice)
+bool answer_advice_drops(int advice)
 {
 	return advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE ||
 	       advice == MADV_DONTNEED_LOCKED || advice == MADV_GUARD_INSTALL;
@@ -149,9 +149,9 @@ static bool drops(int advice)
 static long work(void *arg)
 {
 	struct advice *advice = arg;
-	long rc = by_mapping(advice, !drops(advice->advice)	     ? only_make
-				     : advice->advice == MADV_REMOVE ? remove_pages
-								     : drop_pages);
+	long rc = by_mapping(advice, !answer_advice_drops(advice->advice) ? only_make
+				     : advice->advice == MADV_REMOVE	  ? remove_pages
+									  : drop_pages);
 
 	if (rc >= 0 && advice->refused)
 		return advice->refused;
@@ -193,7 +193,7 @@ struct answer answer_advice(struct request *request)
 	end_at_registers(&advice);
 	if (advice.end == advice.va)
 		return answer_result(advice.refused);
-	if (!drops(advice.advice) && !advice.refused)
+	if (!answer_advice_drops(advice.advice) && !advice.refused)
 		return answer_by_kernel();
 	if (advice.advice == MADV_REMOVE) {
 		opened_drain();

@@ -44,6 +44,9 @@ struct answer answer_memory_traced(struct request *request, bool *traced, long (
 /* madvise that drops pages. */
 struct answer answer_advice(struct request *request);
 
+/* Whether pages are dropped by @advice. */
+bool answer_advice_drops(int advice);
+
 /*
  * process_madvise that does. The kernel takes such advice from the process itself, since Linux
  * 6.13: about pinned memory it is refused as before.

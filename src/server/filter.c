@@ -20,6 +20,8 @@
 
 #include "base/sys.h"
 #include "mem/userfault_move.h"
+#include "server/answer_memory.h"
+#include "vfio/bar_advice.h"
 
 /* Missing in older headers; a kernel before 5.19 answers -EINVAL. */
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -139,16 +141,6 @@ static const struct masked {
 		 FALLOC_FL_INSERT_RANGE},
 };
 
-/* The advice by which pages are dropped; and what is for memory only, and refused for registers. */
-static const unsigned short dropping[] = {
-	MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTNEED_LOCKED, MADV_GUARD_INSTALL,
-};
-static const unsigned short for_memory[] = {
-	MADV_DONTNEED,	     MADV_FREE,	  MADV_REMOVE,	MADV_DONTNEED_LOCKED,
-	MADV_GUARD_INSTALL,  MADV_COLD,	  MADV_PAGEOUT, MADV_POPULATE_READ,
-	MADV_POPULATE_WRITE, MADV_DOFORK, MADV_DODUMP,
-};
-
 /* Calls that wait if an argument is a descriptor of FILTER_FIRST_FD to FILTER_LAST_FD. */
 static const struct numbered {
 	unsigned short number, arguments[2]; /* twice the same: there is one */
@@ -240,16 +232,33 @@ static void filter_masked(struct program *program, const struct masked *call)
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
-/* madvise and process_madvise: by the advice, argument @index, if it is one of @count in @list. */
-static void filter_advice(struct program *program, unsigned int number, unsigned int index,
-			  const unsigned short *list, unsigned char count)
+enum {
+	ADVICE_END = 128 /* no advice has a number from here on */
+};
+
+/* What drops pages is among it. */
+static bool is_for_memory(int advice)
 {
+	return bar_refuse_advice(advice) != 0;
+}
+
+/* madvise and process_madvise: by the advice, argument @index, if @waits says so of it. */
+static void filter_advice(struct program *program, unsigned int number, unsigned int index,
+			  bool (*waits)(int advice))
+{
+	unsigned char count = 0;
+
+	for (int advice = 0; advice < ADVICE_END; advice++)
+		count = (unsigned char)(count + waits(advice));
 	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0,
 						  (unsigned char)(count + 3)));
 	load_argument(program, index);
-	for (unsigned char i = 0; i < count; i++)
-		add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, list[i],
-							  (unsigned char)(count - i), 0));
+	for (int advice = 0; advice < ADVICE_END; advice++) {
+		if (waits(advice))
+			add(program,
+			    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+							 (unsigned int)advice, count--, 0));
+	}
 	answer(program, SECCOMP_RET_ALLOW);
 	answer(program, SECCOMP_RET_USER_NOTIF);
 }
@@ -305,10 +314,8 @@ static void build(struct program *program)
 		filter_numbered(program, &numbered[i]);
 	for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
 		filter_masked(program, &masked[i]);
-	filter_advice(program, SYS_madvise, 2, for_memory,
-		      sizeof(for_memory) / sizeof(for_memory[0]));
-	filter_advice(program, SYS_process_madvise, 3, dropping,
-		      sizeof(dropping) / sizeof(dropping[0]));
+	filter_advice(program, SYS_madvise, 2, is_for_memory);
+	filter_advice(program, SYS_process_madvise, 3, answer_advice_drops);
 	filter_strict(program);
 	filter_ioctl(program);
 	filter_mmap(program);
