@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/caller.h"
+#include "base/file_command.h"
 #include "base/file_transfer.h"
 #include "base/log.h"
 #include "server/answer_memory.h"
@@ -186,16 +187,12 @@ static long flags_of(const struct request *request, uint64_t fd)
 static bool may(const struct request *request, uint64_t fd, bool write)
 {
 	struct stat st;
-	long flags;
 
 	if (program_fd_stat(request, (int)fd, &st))
 		return false;
 	if (opened_has(&st))
 		return opened_may(&st, write);
-	flags = flags_of(request, fd);
-	return flags >= 0 && !(flags & O_PATH) &&
-	       ((flags & O_ACCMODE) == O_RDWR ||
-		(flags & O_ACCMODE) == (write ? O_WRONLY : O_RDONLY));
+	return file_flags_permit(flags_of(request, fd), write ? O_WRONLY : O_RDONLY);
 }
 
 /* splice and sendfile: no emulated file has pages to move. */

@@ -20,6 +20,7 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/file_command.h"
 #include "base/sys.h"
 #include "preload/engine/status_text.h"
 #include "server/answer_memory.h"
@@ -418,16 +419,6 @@ static bool open_path(struct request *request, int dirfd, uint64_t path, int fla
 	       tracer_stop_for(request, &opening.directory, open_there, &opening);
 }
 
-/*
- * Flags of which the kernel decides together, before it looks at the path: O_CREAT and O_DIRECTORY
- * have meant different things. What it says of an empty path tells whether they would do.
- */
-static bool has_impossible_flags(int flags)
-{
-	return flags & O_DIRECTORY && flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) &&
-	       sys_call(SYS_openat, AT_FDCWD, (long)"", flags, 0, 0, 0) == -EINVAL;
-}
-
 struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags)
 {
 	struct answer answer;
@@ -443,7 +434,7 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 			       : answer_by_kernel();
 	switch (at.kind) {
 	case UNION_EMULATED:
-		if (has_impossible_flags(flags))
+		if (file_flags_are_impossible(flags))
 			return answer_result(-EINVAL);
 		if (flags & O_PATH && open_path(request, dirfd, path, flags, &at, &answer))
 			return answer;

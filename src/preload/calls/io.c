@@ -377,18 +377,11 @@ EXPORT int posix_fallocate(int fd, off_t offset, off_t len)
 	return rc ? -rc : REAL(posix_fallocate)(fd, offset, len);
 }
 
-/* Whether @flags, as F_GETFL says them or a negative errno, permit access @mode. */
-static bool permits(long flags, int mode)
-{
-	return flags >= 0 && !(flags & O_PATH) &&
-	       ((flags & O_ACCMODE) == O_RDWR || (flags & O_ACCMODE) == mode);
-}
-
 /* Why nothing moves between two files, of which one has no pages: first, they may not be open. */
 static int cannot_move(int from, int to)
 {
-	return permits(SYS(SYS_fcntl, from, F_GETFL), O_RDONLY) &&
-			       permits(SYS(SYS_fcntl, to, F_GETFL), O_WRONLY)
+	return file_flags_permit(SYS(SYS_fcntl, from, F_GETFL), O_RDONLY) &&
+			       file_flags_permit(SYS(SYS_fcntl, to, F_GETFL), O_WRONLY)
 		       ? -EINVAL
 		       : -EBADF;
 }

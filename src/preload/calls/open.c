@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "base/file_command.h"
 #include "preload/calls/change.h"
 #include "preload/calls/fd.h"
 #include "preload/calls/memory.h"
@@ -61,22 +62,12 @@ static int open_real(const struct path_at *at, int flags, mode_t mode)
 	return (int)libc_result(memory_openat(at->dirfd, (long)at->path, flags, mode));
 }
 
-/*
- * Flags of which the kernel decides together, before it looks at the path: O_CREAT and O_DIRECTORY
- * have meant different things. What it says of an empty path tells whether they would do.
- */
-static bool has_impossible_flags(int flags)
-{
-	return flags & O_DIRECTORY && flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) &&
-	       SYS(SYS_openat, AT_FDCWD, "", flags, 0) == -EINVAL;
-}
-
 /* open() of @at, or -ENOENT: what the kernel says may change (path_again()). */
 static int open_resolved(struct path_at *at, int flags, mode_t mode)
 {
 	int fd, rc;
 
-	if (at->emulated && has_impossible_flags(flags))
+	if (at->emulated && file_flags_are_impossible(flags))
 		return (int)libc_result(-EINVAL);
 	if (at->node.kind != NODE_NONE && !(flags & O_PATH))
 		return (int)libc_result(nodes_open(at, flags));
